@@ -217,6 +217,34 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
     return sentences + _how_to_go_on_reading(lane)
 
 
+def explain_hold(report: LaneReport, wait: Waiting) -> str:
+    """What holds up all of a campaign that is being sent, in a few words; empty for nothing."""
+    lane, counts = report.lane, report.counts
+    if lane.status is not LaneStatus.SENDING or not report.open:
+        return ""
+    if wait.stop:
+        return stopped_words(wait.stop.what, "") + " is stopped"
+    if wait.held_by:
+        return f"breaker of {_held_words(wait.held_by)}"
+    if lane.canary_state is Canary.WATCHED:
+        return "its first part is watched"
+    if counts.get(State.QUEUED, 0):
+        return "" if wait.loops else "no worker is sending"
+    if counts.get(State.IN_FLIGHT, 0):
+        return ""
+    if WaitCause.HOURS in wait.put_off:
+        return "local time of its people" if lane.local_start else "quiet hours"
+    return "the tier of the portfolio" if WaitCause.TIER in wait.put_off else ""
+
+
+def _held_words(breaker: Breaker) -> str:
+    _, _, template = breaker.scope.partition(":")
+    name, _, language = template.rpartition(":")
+    if template:
+        return f"template {name} ({language})"
+    return breaker.sub_account + (" (bulk)" if breaker.scope == BULK else "")
+
+
 def explain_canary(lane: Lane) -> str:
     """The canary of a campaign: who goes first, and when the rest follows."""
     size, resume = (

@@ -9,6 +9,7 @@ from config.quiet_hours import shipped_hours
 from config.sections import QuietHours
 from dashboard.explain import (
     Remedy,
+    explain_hold,
     explain_lane,
     explain_named_code,
     iso,
@@ -115,6 +116,7 @@ class CampaignRow(LaneOut):
     progress: float  # share of the messages that have ended, cancelled ones left out, 0 to 1
     messages_per_second: float | None  # ended ones: recent, or the average of an ended campaign
     seconds_left: float | None  # at that rate, while it is being sent and not held up
+    held: str | None  # what holds up all of it while it is `sending`, in a few words
     why: list[str]  # status and reasons for waiting, in sentences
 
 
@@ -245,7 +247,10 @@ def lane_out(report: LaneReport) -> LaneOut:
 
 def campaign_row(report: LaneReport, wait: Waiting) -> CampaignRow:
     return CampaignRow(
-        **_fields(report), **pace_figures(report, wait), why=explain_lane(report, wait)
+        **_fields(report),
+        **pace_figures(report, wait),
+        held=explain_hold(report, wait) or None,
+        why=explain_lane(report, wait),
     )
 
 
@@ -266,6 +271,7 @@ def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker])
             tier=_span_out(wait, WaitCause.TIER),
             stopped=stop_out(wait.stop) if wait.stop else None,
         ),
+        held=explain_hold(report, wait) or None,
         why=explain_lane(report, wait),
     )
 

@@ -23,6 +23,7 @@ from config.settings import Settings
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.launch import Launch, Prepared, options_of, put_together
+from producer.campaigns.load import without_forgotten
 from producer.campaigns.message_file import refuse_ours
 from producer.campaigns.retry import kept_rows
 from producer.campaigns.upload import Upload
@@ -30,9 +31,10 @@ from producer.errors import BadRow, InputError
 from producer.files.convert import convert, text_blocks
 from producer.files.csv_reader import NotUtf8Error, Source, read_records
 from producer.files.header import Header, read_header
-from producer.files.invalid_rows import InvalidRow
+from producer.files.invalid_rows import InvalidRow, list_blocks
 from producer.files.recipient_file import KeptFile, RecipientFile
 from producer.files.rows import PersonReader
+from producer.forgotten import ForgottenPeople
 from producer.layout import NO_ROWS, PHONE, Layout, ReadOptions, first_rows
 from store.client import Store
 from store.errors import StoreRefused
@@ -45,7 +47,7 @@ from store.lanes.drafts import (
     open_text,
     write_file,
 )
-from store.lanes.lane import Lane, LaneStatus, rate_out
+from store.lanes.lane import Lane, LaneStatus, rate_out, read_lane
 
 OF_THE_LAUNCH: Final = {
     "name", "sub_account", "encoding", "sheet", "plan", "force", "accept_invalid", "launch"
@@ -193,13 +195,18 @@ def add_rows(
     return RowsAdded(after, counted.rows, bad, layout)
 
 
-def clone(store: Store, settings: Settings, lane: Lane, name: str) -> Lane:
+def clone(store: Store, settings: Settings, lane: Lane, name: str, *, missed: bool = False) -> Lane:
     """A new draft with the options and recipients of a draft, or of a campaign that has ended.
+
+    Args:
+        missed: leave out whom the campaign and its retries have reached, or may have.
 
     Raises:
         InputError: the values of the campaign are not kept.
         StoreRefused: the campaign has not ended, or the name is taken.
     """
+    if lane.draft and missed:
+        raise StoreRefused(f'"{lane.name}" is a draft: nothing of it was sent; clone it whole')
     if lane.draft:
         options: Mapping[str, Any] = Draft.of(lane).options
         blocks = iter(partial(open_text(store, lane).read, _BLOCK_BYTES), b"")
@@ -208,6 +215,9 @@ def clone(store: Store, settings: Settings, lane: Lane, name: str) -> Lane:
         options, blocks = _options_of_campaign(lane, column), _text_of_campaign(store, lane, column)
     else:
         raise StoreRefused(f'"{lane.name}" is {lane.status}: a draft, or what has ended, is cloned')
+    if missed:
+        retries = filter(None, map(store.run, map(read_lane, lane.children)))
+        options = {**options, "exclude": [f"campaign:{one.name}" for one in (lane, *retries)]}
     form = CampaignForm.model_validate({**options, "name": name})
     options = _options(form, settings, lane.sub_account)
     new = new_draft(store, form.name, lane.sub_account)
@@ -249,6 +259,16 @@ def prepared_draft(
     text = KeptFile(path, Draft.of(lane).digest, partial(open_text, store, lane))
     file = RecipientFile.of(text, upload.reading)
     return replace(put_together(launch, upload.message, file), draft=lane)
+
+
+def list_invalid_rows(store: Store, settings: Settings, lane: Lane) -> Iterator[str]:
+    """All invalid rows of a draft as text for a spreadsheet, read as the text is asked for; raises like
+    `prepared_draft`.
+    """
+    prepared, people = prepared_draft(store, settings, lane), ForgottenPeople(settings)
+    chunks = prepared.file.chunks(prepared.packer())
+    found = (without_forgotten(store, people, chunk)[1] for chunk in chunks)
+    return list_blocks(prepared.file.layout.header.cells, found)
 
 
 def _upload(settings: Settings, lane: Lane, options: Mapping[str, Any]) -> Upload:

@@ -140,6 +140,11 @@ class Prepared:
             zone_place=self.message.zone_place,
         )
 
+    def packer(self) -> RowPacker:
+        """A packer of the file's rows."""
+        message = self.message
+        return RowPacker(self.file.layout, message.content.columns, message.rules, self.keep)
+
 
 def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     """Read and check both files.
@@ -165,9 +170,10 @@ def put_together(launch: Launch, message: Mapping[str, Any], file: RecipientFile
         raise InputError("Say either --at or --send-while-loading")
     prepared = prepare(message, file.columns, launch.reading)
     keep = columns_to_keep(launch.keep, file.columns, prepared.content)
-    file.see_that_usable(_packer(file, prepared, keep))
     source = source_of(file, prepared.rules, keep)
-    return Prepared(launch, file, prepared, source, keep)
+    done = Prepared(launch, file, prepared, source, keep)
+    file.see_that_usable(done.packer())
+    return done
 
 
 def source_of(file: RecipientFile, rules: ValueRules, keep: Sequence[str] = ()) -> str:
@@ -196,10 +202,6 @@ def options_of(lane: Lane) -> ReadOptions:
 def _check_name(name: str) -> None:
     if not is_name(name):
         raise InputError(RULE)
-
-
-def _packer(file: RecipientFile, message: CampaignMessage, keep: Sequence[str]) -> RowPacker:
-    return RowPacker(file.layout, message.content.columns, message.rules, keep)
 
 
 def run(
@@ -234,7 +236,7 @@ def run(
     invalid_rows_file = launch.invalid_rows_file
     if lane.adding and not lane.loaded:
         raise StoreRefused(BEING_ADDED.format(lane.name))
-    packer = _packer(prepared.file, prepared.message, prepared.keep)
+    packer = prepared.packer()
     digest, rows_sum = prepared.digest, ""
     if not lane.loaded:
         with ExitStack() as stack:

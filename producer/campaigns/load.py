@@ -62,10 +62,8 @@ def add_chunks(
     now = Loaded(lane.row, lane.next_index, lane.duplicates, lane.invalid_rows, lane.offset)
     for chunk in chunks:
         end = Place(chunk.end.offset, chunk.end.line, chunk.end.row)
-        wanted = without_forgotten(store, people, chunk.lines)
+        wanted, invalid_rows = without_forgotten(store, people, chunk)
         others = exclusions.kept(wanted)
-        gone = [InvalidRow(end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
-        invalid_rows = [*chunk.invalid_rows, *gone]
         keep_invalid_rows(invalid_rows)  # first: a counted row must be in the list
         lines, rows_sum = seen.drop_duplicates(others), sum_up(chunk)
         kept = [line.partition(b"\t")[2] for line in lines] if settings.keep_values else []
@@ -100,12 +98,15 @@ def add_chunks(
 
 
 def without_forgotten(
-    store: Store, people: ForgottenPeople, lines: Sequence[bytes]
-) -> Sequence[bytes]:
+    store: Store, people: ForgottenPeople, chunk: Chunk
+) -> tuple[Sequence[bytes], list[InvalidRow]]:
+    """The job lines of a chunk without those of forgotten people, and its invalid rows with these."""
     if not carry_out(store, people.look()):
-        return lines
-    gone = people.left_out(lines)
-    return [line for place, line in enumerate(lines) if place not in gone]
+        return chunk.lines, chunk.invalid_rows
+    gone = people.left_out(chunk.lines)
+    forgotten = [InvalidRow(chunk.end.line, None, FORGOTTEN)] * len(gone)
+    lines = [line for place, line in enumerate(chunk.lines) if place not in gone]
+    return lines, [*chunk.invalid_rows, *forgotten]
 
 
 def reopen(store: Store, lane: Lane, source: str) -> None:

@@ -22,11 +22,11 @@ from chatapps.rendering.compiled import CompiledContent
 from chatapps.service_window import content_needs_window
 from chatapps.templates import RegisteredTemplate, fill
 from config.settings import Settings
-from producer.campaigns.agreement import Options, RowsSum, digest_of, too_many_invalid
+from producer.campaigns.agreement import Options, RowsSum, changed, digest_of, too_many_invalid
 from producer.campaigns.canary import NO_WARM_UP, canary_size, warmed_up
 from producer.campaigns.deduplication import SeenRecipients
 from producer.campaigns.launch import Prepared
-from producer.campaigns.load import FORGOTTEN, without_forgotten
+from producer.campaigns.load import without_forgotten
 from producer.campaigns.message_file import CampaignMessage
 from producer.campaigns.preflight import (
     MOST_ROWS,
@@ -90,6 +90,8 @@ class InvalidRows(BaseModel):
 
     total: int
     share: float  # of all rows
+    max_share: float  # a launch with more of them needs `accept_invalid`
+    too_many: bool  # they are more
     by_reason: list[InvalidReason]  # most frequent first
 
 
@@ -197,6 +199,16 @@ class Plan(BaseModel):
     @property
     def problems(self) -> list[Finding]:
         return [Finding(Severity(one.severity), one.path, one.message) for one in self.findings]
+
+    def why_not(self, agreed: str = "", *, accept_invalid: bool = False) -> str:
+        """Why this must not be launched as it is; empty: it may.
+
+        Args:
+            agreed: digest of the plan that was agreed to, if any.
+        """
+        bad = self.invalid_rows
+        most = 1 if accept_invalid else bad.max_share
+        return changed(agreed, self.digest) or too_many_invalid(bad.total, self.rows, most)
 
 
 def plan_file(
@@ -379,9 +391,8 @@ class _Tally:
         """Count the rows of a chunk."""
         self.sum.add(chunk)
         self.rows += chunk.rows
-        wanted = without_forgotten(self.screen.store, self.screen.forgotten, chunk.lines)
-        gone = [InvalidRow(chunk.end.line, None, FORGOTTEN)] * (len(chunk.lines) - len(wanted))
-        for invalid in (*chunk.invalid_rows, *gone):
+        wanted, invalid_rows = without_forgotten(self.screen.store, self.screen.forgotten, chunk)
+        for invalid in invalid_rows:
             self._count_invalid(invalid)
         others = self.screen.options.exclusions.kept(wanted)
         self.excluded += len(wanted) - len(others)
@@ -410,7 +421,14 @@ class _Tally:
         by_reason = sorted(self.reasons.values(), key=lambda one: -one.rows)
         total = sum(one.rows for one in by_reason)
         share = round(total / self.rows, 4) if self.rows else 0.0
-        return InvalidRows(total=total, share=share, by_reason=by_reason)
+        most = self.screen.settings.campaigns.max_invalid_share
+        return InvalidRows(
+            total=total,
+            share=share,
+            max_share=most,
+            too_many=bool(too_many_invalid(total, self.rows, most)),
+            by_reason=by_reason,
+        )
 
     def _count_invalid(self, invalid: InvalidRow) -> None:
         shown = invalid.reason.partition(": ")[0]
@@ -650,9 +668,6 @@ def _warnings(
     if unknown := sum(n for kind, n in tally.kinds.items() if kind[0] is tally.unknown):
         yield f"People whose zone is unknown count as in {tally.unknown[0]}: {unknown:,}."
     yield from warn_of_windows(store, content, options.sub_account, options.policies)
-    invalid = sum(one.rows for one in tally.reasons.values())
-    if why := too_many_invalid(invalid, tally.rows, settings.campaigns.max_invalid_share):
-        yield f"{why}."
 
 
 def _tier_sentence(tier: TierPlan) -> str:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TextIO
 
 from config.private_files import PlantedError, open_private
+from config.safe_text import csv_line
 from producer.errors import InputError
 
 LINE, REASON = "sendmany_line", "sendmany_reason"
@@ -30,6 +31,34 @@ class InvalidRow:
     reason: str
     cells: Sequence[str] = field(default=(), compare=False, repr=False)
     """Its cells; the whole of a line that cannot be split into cells."""
+
+
+class _Table:
+    """The columns of the list, and its rows."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        """`columns`: of the recipient file, empty for unnamed ones."""
+        self._kept = [place for place, name in enumerate(columns) if name not in (LINE, REASON)]
+        self._width = len(columns)
+        self.header = [LINE, REASON, *(columns[place] for place in self._kept)]
+
+    def row(self, row: InvalidRow) -> list[str]:
+        cells = dict(enumerate(row.cells))
+        kept = [cells.get(place, "") for place in self._kept] if cells else []
+        return [str(row.line), row.reason, *kept, *row.cells[self._width :]]
+
+
+def list_blocks(columns: Sequence[str], chunks: Iterable[Iterable[InvalidRow]]) -> Iterator[str]:
+    """The list as CSV that is safe in a spreadsheet: the header, then the rows of each chunk.
+
+    Args:
+        columns: of the recipient file, empty for unnamed ones.
+    """
+    table = _Table(columns)
+    yield csv_line(table.header)
+    for rows in chunks:
+        if text := "".join(csv_line(table.row(row)) for row in rows):
+            yield text
 
 
 def see_that_writable(path: Path) -> None:
@@ -58,16 +87,14 @@ class InvalidRowWriter:
         InputError when `path` is another file, or cannot be written.
         """
         self.path = path
-        self._kept = [place for place, name in enumerate(columns) if name not in (LINE, REASON)]
-        self._header = [LINE, REASON, *(columns[place] for place in self._kept)]
-        self._width = len(columns)
+        self._table = _Table(columns)
         self._stream: TextIO | None = None
         with _told(path):
             self.count = _keep(path, after_line)  # rows in the file
 
     def write(self, invalid_rows: Iterable[InvalidRow]) -> None:
         """Append and fsync. Raises InputError."""
-        rows = [self._row(row) for row in invalid_rows]
+        rows = [self._table.row(row) for row in invalid_rows]
         if not rows:
             return
         with _told(self.path):
@@ -75,11 +102,6 @@ class InvalidRowWriter:
             csv.writer(stream).writerows(rows)
             stream.flush()
         self.count += len(rows)
-
-    def _row(self, row: InvalidRow) -> list[str]:
-        cells = dict(enumerate(row.cells))
-        kept = [cells.get(place, "") for place in self._kept] if cells else []
-        return [str(row.line), row.reason, *kept, *row.cells[self._width :]]
 
     def close(self) -> None:
         if self._stream is not None:
@@ -103,7 +125,7 @@ class InvalidRowWriter:
             number = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             self._stream = os.fdopen(number, "a", newline="", encoding="utf-8")
             if not self.count:
-                csv.writer(self._stream).writerow(self._header)
+                csv.writer(self._stream).writerow(self._table.header)
         return self._stream
 
 

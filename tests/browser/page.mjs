@@ -83,6 +83,11 @@ const tests = {
     await page.waitForSelector('.launch-line:has-text("goes to")');
     await page.waitForSelector('text=What it comes to');
     await page.waitForSelector('.ledger:has-text("rows that cannot be used")');
+    const [list] = await Promise.all([page.waitForEvent('download'), page.click('text="Download them all"')]);
+    assert.equal(list.suggestedFilename(), 'Winter sale.invalid.csv');
+    const lines = readFileSync(await list.path(), 'utf8').split('\n');
+    assert.equal(lines[0], 'sendmany_line,sendmany_reason,number,name');
+    assert.match(lines[1], /^402,.*,12,Eve$/);
     await page.click('button:has-text("Launch to")');
     await page.waitForSelector('[role=timer]:has-text("It is launched in")');
     await accessible(page, 'a launch that can be undone');
@@ -164,6 +169,23 @@ const tests = {
     await page.click('dialog >> text="Change"');
     await page.waitForSelector('dialog', { state: 'detached' });
     assert.deepEqual(await seen(), { rate: 30, weight: 4, status: 'sending' });
+    const body = JSON.stringify({ what: 'marketing', sub_account: 'sandbox', reason: 'wrong price' });
+    const stopped = await page.evaluate(async (told) => (await fetch('/v1/stops/begin', {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: told,
+    })).status, body);
+    assert.equal(stopped, 200);
+    await page.waitForSelector('h1 + p .pill:text-is("Held: marketing is stopped")');
+    await accessible(page, 'a campaign that is held up');
+    await page.click('text="Campaigns" >> nth=0');
+    await page.click('.tabs >> text="Held up"');
+    await page.waitForSelector('tr:has-text("Winter sale 2") .pill:text-is("Held: marketing is stopped")');
+    await fits(page, 'a table with a campaign that is held up');
+    await page.click('.tabs >> text="Running"');
+    await page.waitForSelector('text=Nothing fits');
+    const [switch_, banner] = await Promise.all(['.switch-corner', '.banner'].map((one) => page.locator(one).boundingBox()));
+    assert.ok(banner.x + banner.width <= switch_.x, 'the switch lies over the banner');
+    await page.click('.banner >> text="Go on"');
+    await page.waitForSelector('tr:has-text("Winter sale 2") .pill:text-is("Sending")');
     const done = () => page.evaluate(async () => (await (await fetch('/v1/campaigns/Winter%20sale%202')).json()).done);
     const [before, at] = [await done(), Date.now()];
     while (await done() < before + 60) {
@@ -195,6 +217,26 @@ const tests = {
     });
     await page.waitForSelector('h1:text-is("Campaigns")');
     await page.waitForLoadState('networkidle');
+    await page.context().close();
+  },
+
+  async 'a launch with too many rows that cannot be used is agreed to first'() {
+    const page = await open();
+    await signIn(page, given.all);
+    await page.click('text="New campaign"');
+    await page.setInputFiles('input[type=file]', { name: 'Half.csv', mimeType: 'text/csv', buffer: Buffer.from('number,name\n+447700900001,Ada\n12,Eve\n') });
+    await page.waitForSelector('text=Saved: this tab can be closed');
+    await page.click('button:text-is("Text")');
+    await page.fill('textarea', 'Hello');
+    await page.click('text="Check"');
+    await page.waitForSelector('.notice:has-text("50% of the rows cannot be used")');
+    assert.equal(await page.isDisabled('button:has-text("Launch to")'), true);
+    await accessible(page, 'too many rows that cannot be used');
+    await page.check('label:has-text("It is fine that 1 row cannot be used") input');
+    assert.equal(await page.isDisabled('button:has-text("Launch to")'), false);
+    await page.click('text="Delete …"');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('h1:text-is("Campaigns")');
     await page.context().close();
   },
 
@@ -314,6 +356,48 @@ const tests = {
     await page.context().close();
   },
 
+  async 'what failed is mended, sent again, or taken off the list'() {
+    const page = await open();
+    await signIn(page, given.all);
+    const status = await page.evaluate(async () => {
+      const form = new FormData();
+      const message = { type: 'text', content: { text: 'Hello {{name}}' } };
+      form.append('campaign', JSON.stringify({ name: 'Only who wrote', message, policies: { window: 'skip' } }));
+      form.append('recipients', new Blob(['number,name\n+447700900911,Ada\n+447700900912,Bo\n']));
+      return (await fetch('/v1/campaigns', { method: 'POST', body: form })).status;
+    });
+    assert.equal(status, 201);
+    await page.click('a:text-is("Only who wrote")');
+    await page.waitForSelector('.pill:has-text("Finished")', { timeout: 60_000 });
+    await page.click('.tabs >> text="Failures"');
+    const row = page.locator('.failures tr:has-text("has not written for a day")');
+    await row.locator('text=Mend the message or its template, then retry').waitFor();
+    await accessible(page, 'remedies');
+    await row.locator('text="Send again to these 2 …"').click();
+    await page.waitForSelector('dialog button:text-is("Send again to 2 people")');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog', { state: 'detached' });
+    await page.route('**/failures', (route) => route.fulfill({ json: { retries: [], items: [ // its code is made up, its people are not
+      { state: 'skipped', origin: 'local', code: given.window, messages: 2, meaning: 'no such number', remedy: 'take_off', what_to_do: 'take these people off the list' }] } }));
+    await page.reload();
+    await page.click('.failures >> text="Take them off the list …"');
+    await accessible(page, 'taking people off the list');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('.note:has-text("2 people taken off the list")');
+    await page.unroute('**/failures');
+    await page.reload();
+    await page.click('.failures >> text="Mend the message …"');
+    await page.click('dialog >> text="Make the draft"');
+    await page.waitForSelector('h1:text-is("Only who wrote mended")');
+    await page.waitForSelector('.chip:has-text("who got Only who wrote")');
+    await page.click('text="Check"');
+    await page.waitForSelector('.ledger td:has-text("want no such messages") + td:text-is("2")');
+    await page.click('text="Delete …"');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('h1:text-is("Campaigns")');
+    await page.context().close();
+  },
+
   async 'quiet hours are shown with their sources, changed for a country, and taken back'() {
     const page = await open();
     await signIn(page, given.all);
@@ -382,7 +466,7 @@ const tests = {
     assert.equal(await page.locator('.brief a').count(), 0);
     await page.click('a:text-is("Winter sale")');
     await page.waitForSelector('text=adds up to all recipients');
-    for (const word of ['Pause', 'Cancel …', 'Retry …', 'Export', 'Messages']) {
+    for (const word of ['Pause', 'Cancel …', 'Retry …', 'Export', 'Messages', 'Mend the message …', 'Take them off the list …']) {
       assert.equal(await page.locator(`main >> text="${word}"`).count(), 0, word);
     }
     const status = await page.evaluate(async () => (await fetch('/v1/campaigns/Winter%20sale/cancel', { method: 'POST' })).status);

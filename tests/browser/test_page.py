@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sendmany.local.stack import Sandbox
+from store.records.outcome import LocalReason
 from tests.browser.stack import ROOT, page_stack, why_not
 
 pytestmark = [pytest.mark.server, pytest.mark.long]
@@ -30,7 +31,13 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
         done = subprocess.run(
             ("node", str(ROOT / "tests/browser/page.mjs")),
             input=json.dumps(
-                {**told, "file": str(file), "hostile": str(hostile), "people": PEOPLE}
+                {
+                    **told,
+                    "file": str(file),
+                    "hostile": str(hostile),
+                    "people": PEOPLE,
+                    "window": int(LocalReason.WINDOW),
+                }
             ),
             capture_output=True,
             text=True,

@@ -8,9 +8,10 @@ import { Clone } from './launch.js';
 import { changes, newest } from './live.js';
 import { Messages } from './messages.js';
 import { Repace } from './pace.js';
+import { Remedies, Retry } from './remedies.js';
 import { go, route, to } from './router.js';
 import { ENDED, GROUPS, STATES, sum } from './states.js';
-import { Dialog, Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm, say } from './ui.js';
+import { Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm } from './ui.js';
 
 /** @typedef {import('./types.js').Campaign} Campaign */
 
@@ -35,7 +36,7 @@ export function Campaign() {
     <a class="crumb" href=${to(['campaigns'])}><${Icon} name="back" size=${14} />Campaigns</a>
     <header class="head">
       <div><h1>${one.name}</h1>
-        <p class="muted"><${Status} status=${one.status} />  ${one.sub_account} · ${one.purpose ?? 'mixed'} · ${one.priority} · <span title=${moment(one.opened_at)}>created ${when(one.opened_at)}</span></p></div>
+        <p class="muted"><${Status} status=${one.status} held=${one.held} />  ${one.sub_account} · ${one.purpose ?? 'mixed'} · ${one.priority} · <span title=${moment(one.opened_at)}>created ${when(one.opened_at)}</span></p></div>
     </header>
     <div class="bar">
       <${Tabs} label="Parts of the campaign" items=${[['', 'Overview'], ...(may('people') ? [['messages', 'Messages']] : []), ['failures', 'Failures']].map(
@@ -88,36 +89,6 @@ function Acts({ one, again }) {
     </div>`;
 }
 
-/** The same message again, to just those whom it did not reach. @param {{ one: Campaign, close: () => void }} props */
-function Retry({ one, close }) {
-  const [plan, set] = useState(/** @type {any} */ (null));
-  const [error, setError] = useState(/** @type {any} */ (null));
-  const ask_ = async (/** @type {boolean} */ dry) => {
-    try {
-      const found = await ask(`/v1/campaigns/${one.id}/retry`, { method: 'POST', body: { dry_run: dry } });
-      if (dry) return set(found);
-      say(`${several(found.people, 'person', 'people')} get it again, as “${found.name}”.`);
-      close();
-      go(to(['campaigns', found.id]));
-    } catch (refused) {
-      setError(refused);
-    }
-    return undefined;
-  };
-  useEffect(() => { ask_(true); }, []);
-  return html`
-    <${Dialog} title="Retry" close=${close}>
-      ${error && html`<${Failed} error=${error} />`}
-      ${!plan && !error && html`<${Loading} rows=${2} />`}
-      ${plan && html`<div class="dialog-body">
-        <p><b>${several(plan.people, 'person', 'people')}</b> whom the message did not reach get it again, as a campaign of its own: “${plan.name}”.</p>
-        ${plan.may_have_arrived > 0 && html`<p>${several(plan.may_have_arrived, 'person', 'people')} of them may have got the first one.</p>`}
-        ${plan.retried_before > 0 && html`<p class="muted">${several(plan.retried_before, 'person', 'people')} are left out: they are in an earlier retry.</p>`}</div>`}
-      <footer><button class="button" onClick=${close}>Leave it</button>
-        <button class="button primary" disabled=${!plan?.people} onClick=${() => ask_(false)}>Send again to ${several(plan?.people ?? 0, 'person', 'people')}</button></footer>
-    <//>`;
-}
-
 /** @param {{ one: Campaign }} props */
 function Overview({ one }) {
   const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: ENDED.includes(one.status) ? 0 : 10, after: Math.floor(one.done / 1000) });
@@ -163,7 +134,7 @@ const Figure = ({ name, n, of, id, states, note }) => html`
 function Waits({ one, limit }) {
   const [first, ...more] = one.why;
   const tone = ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
-    : one.status === 'paused' || one.breakers?.length || one.waits?.blocked_until ? 'hold'
+    : one.status === 'paused' || one.held || one.waits?.blocked_until ? 'hold'
     : one.status === 'finished' ? 'good' : '';
   const lead = one.status === 'sending' && more.length ? more[0] : first;
   const rest = one.why.filter((sentence) => sentence !== lead && sentence !== 'It is being sent.' && !sentence.includes('--doubt'));
@@ -230,11 +201,12 @@ function FailureTable({ one }) {
   if (!items.length && !retries.length) return html`<${Empty} icon="check" title="Nothing has failed"><p>No message was refused, and none was tried again.</p><//>`;
   return html`
     ${items.length > 0 && html`<table class="rows failures"><caption class="sr">Why messages did not arrive</caption>
-      <thead><tr><th>What it means</th><th>Code</th><th>State</th><th class="num">People</th></tr></thead>
+      <thead><tr><th>What it means</th><th>Code</th><th>State</th><th class="num">People</th><th>What to do</th></tr></thead>
       <tbody>${items.map((item) => html`
         <tr key=${`${item.state}${item.origin}${item.code}`}><td>${large(item.meaning || 'no reason was given')}</td>
           <td class="mono muted"><code>${item.origin}${item.code ? ` ${item.code}` : ''}</code></td><td><${StateName} state=${item.state} /></td>
-          <td class="num"><${People} id=${one.id} states=${[item.state]} query=${{ origin: item.origin === 'none' ? '' : item.origin, code: item.code }}>${count(item.messages)}<//></td></tr>`)}</tbody></table>`}
+          <td class="num"><${People} id=${one.id} states=${[item.state]} query=${{ origin: item.origin === 'none' ? '' : item.origin, code: item.code }}>${count(item.messages)}<//></td>
+          <td class="wide">${item.remedy !== 'nothing' && html`${large(item.what_to_do)} <${Remedies} item=${item} one=${one} />`}</td></tr>`)}</tbody></table>`}
     ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}: ${retries.map((/** @type {any} */ item) => `${count(item.messages)} since ${item.meaning || item.code}`).join('; ')}.</p>`}`;
 }
 

@@ -13,7 +13,7 @@ import { Empty, Failed, Funnel, Icon, Loading, Sentence, Status, Tabs } from './
 /** @type {Record<string, string[]>} */
 const FILTERS = {
   running: ['loading', 'scheduled', 'sending', 'cancelling'],
-  held: ['paused', 'stopped', 'halted'],
+  held: ['paused', 'stopped', 'halted', 'sending'],
   ended: ENDED,
   drafts: ['draft'],
 };
@@ -44,6 +44,11 @@ export function orderOf(ids, still, before) {
   return before.filter((id) => known.has(id));
 }
 
+/** Whether a campaign belongs to a tab: one that is being sent is running, or held up.
+ * @param {Campaign} one @param {string} filter */
+export const fits = (one, filter) =>
+  one.status !== 'sending' || !['running', 'held'].includes(filter) || (filter === 'held') === Boolean(one.held);
+
 export function Campaigns() {
   const { query } = route.value;
   const filter = query.get('show') ?? 'all';
@@ -69,8 +74,8 @@ export function Campaigns() {
   }, [next.data]);
 
   /** @type {Campaign[]} */
-  const found = [...(first.data?.items ?? []), ...older];
-  const rows = new Map(found.map((one) => [one.id, newest(one, first.at)]));
+  const found = [...(first.data?.items ?? []), ...older].map((one) => newest(one, first.at));
+  const rows = new Map(found.filter((one) => fits(one, filter)).map((one) => [one.id, one]));
   const ids = orderOf([...rows.keys()], still && order.current.key === key, order.current.ids);
   order.current = { key, ids };
   const held = [...rows.keys()].filter((id) => !ids.includes(id)).length;
@@ -122,7 +127,7 @@ function CampaignRow({ one }) {
     <tr class=${`row-${one.status}`}>
       <td class="name"><a class="row-link" href=${path}>${one.name}</a>
         <span class="muted small" title=${moment(one.opened_at)}>${one.sub_account} · ${when(one.opened_at)}</span></td>
-      <td><${Status} status=${one.status} /></td>
+      <td><${Status} status=${one.status} held=${one.held} /></td>
       <td class="wide-col"><div class="progress"><${Funnel} lane=${one} /><b class="num">${percent(one.done - cancelled, one.recipients)}</b></div>
         <${Brief} lane=${one} /></td>
       <td class="num" data-label="Rate">${rate(one.messages_per_second)}</td>

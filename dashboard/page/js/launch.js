@@ -2,7 +2,7 @@
 import { ApiError, ask, may, session } from './api.js';
 import { useAnswer } from './data.js';
 import { changesOf, keeps, made, setOnly, uploadForm, useDraft } from './draft.js';
-import { count, duration, large, moment, rate, several, when } from './format.js';
+import { count, duration, large, moment, percent, rate, several, when } from './format.js';
 import { html, useEffect, useRef, useState } from './lib.js';
 import { Bubble, fieldsOf, previewOf, templateOf } from './message.js';
 import { Pace } from './pace.js';
@@ -118,7 +118,7 @@ function Editor({ given }) {
   const rowOf = (/** @type {number} */ n) => Object.fromEntries(head.columns.map((c, k) => [c, head.rows[n]?.[k] ?? '']));
   const shown = plan?.previews?.length ? plan.previews : head.rows;
   const wrong = plan?.findings.some((/** @type {any} */ one) => one.severity === 'error');
-  const tooMany = plan?.warnings.some((/** @type {string} */ one) => one.includes('max_invalid_share'));
+  const tooMany = plan?.invalid_rows.too_many;
   const asksHow = error && /\b(sheet|encoding)\b/i.test(error.message);
   return html`
     <a class="crumb" href=${to(['campaigns'], { show: kept ? 'drafts' : '' })}><${Icon} name="back" size=${14} />${kept ? 'Drafts' : 'Campaigns'}</a>
@@ -161,12 +161,12 @@ function Editor({ given }) {
       ${error && html`<${Failed} error=${error} />`}
       ${!error && kept?.problem && ready && html`<div class="notice hold"><${Icon} name="warn" /><div>It cannot be launched yet: ${kept.problem}.</div></div>`}
       ${busy && html`<div class="card pad"><label class="field">${busy === 'check' ? 'Rows are read; nothing is sent …' : 'Launching …'} <progress max="1" value=${share || undefined}></progress></label></div>`}
-      ${plan && html`<${Plan} plan=${plan} region=${region} />`}
+      ${plan && html`<${Plan} plan=${plan} region=${region} kept=${kept} />`}
       ${plan && kept && html`<${Try} id=${kept.id} line=${plan.previews[at]?.line ?? null} />`}
       <section class="card launch-line">
         ${plan ? html`<div class="stack-s"><p>“${name.trim()}” goes to <b>${several(plan.messages, 'person', 'people')}</b>${chosen && html` from ${chosen}`}, as ${plan.purpose}; done in about ${duration(plan.seconds)}${pace.at && html`, from <b>${moment(new Date(pace.at).toISOString())}</b> on`}.</p>
             ${wrong && html`<label class="tick"><input type="checkbox" checked=${anyway.force} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, force: e.target.checked })} />Launch it although the provider would refuse messages</label>`}
-            ${plan.invalid_rows.share > 0 && html`<label class="tick"><input type="checkbox" checked=${anyway.accept_invalid} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, accept_invalid: e.target.checked })} />It is fine that ${several(plan.invalid_rows.total, 'row')} cannot be used</label>`}</div>
+            ${tooMany && html`<label class="tick"><input type="checkbox" checked=${anyway.accept_invalid} onChange=${(/** @type {any} */ e) => setAnyway({ ...anyway, accept_invalid: e.target.checked })} />It is fine that ${several(plan.invalid_rows.total, 'row')} cannot be used</label>`}</div>
             ${left === null ? html`<button class="button primary large" disabled=${Boolean(busy) || !plan.messages || (wrong && !anyway.force) || (tooMany && !anyway.accept_invalid)} onClick=${() => (session.value?.launch_delay ? setLeft(session.value.launch_delay) : launch())}>Launch to ${several(plan.messages, 'person', 'people')}</button>`
               : html`<span role="timer">It is launched in <b>${Math.ceil(left)} s</b></span><span class="chips"><button class="button" onClick=${() => { setLeft(null); launch(); }}>Now</button>
                 <button class="button primary large" onClick=${() => { setLeft(null); say('Undone: nothing was launched.'); }}>Undo</button></span>`}`
@@ -245,15 +245,16 @@ function Exclusions({ exclude, set, account, own }) {
       <p class="muted small">“Who got it” are also those who may have, or still wait for it. They are fixed at the launch.</p></div><//>`}</div>`;
 }
 
-/** The same as a new draft. @param {{ id: string, name: string, before?: () => Promise<any> }} props */
-export function Clone({ id, name, before }) {
+/** The same as a new draft; or, of a campaign, for whom it missed.
+ * @param {{ id: string, name: string, before?: () => Promise<any>, missed?: boolean }} props */
+export function Clone({ id, name, before, missed = false }) {
   const [as, setAs] = useState(/** @type {string | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     try {
       await before?.();
-      const draft = await ask(`/v1/campaigns/${id}/clone`, { method: 'POST', body: { as } });
+      const draft = await ask(`/v1/campaigns/${id}/clone`, { method: 'POST', body: { as, missed } });
       setAs(null);
       say(`“${draft.name}” is a draft.`);
       go(to(['new', draft.id]));
@@ -261,12 +262,12 @@ export function Clone({ id, name, before }) {
       setError(refused);
     }
   };
-  return html`<button class="button" onClick=${() => { setError(null); setAs(`${name.slice(0, 95)} copy`); }}><${Icon} name="copy" />Clone …</button>
-    ${as !== null && html`<${Dialog} title=${`Clone ${name}`} close=${() => setAs(null)}><form class="dialog-body" onSubmit=${submit}>
-      <p>The same message, recipients and options, as a draft. Nothing is sent.</p>
+  return html`<button class=${`button${missed ? ' small' : ''}`} onClick=${() => { setError(null); setAs(`${name.slice(0, 90)} ${missed ? 'mended' : 'copy'}`); }}><${Icon} name="copy" size=${missed ? 15 : 18} />${missed ? 'Mend the message …' : 'Clone …'}</button>
+    ${as !== null && html`<${Dialog} title=${missed ? `Mend ${name}` : `Clone ${name}`} close=${() => setAs(null)}><form class="dialog-body" onSubmit=${submit}>
+      <p>The same message, recipients and options, as a draft${missed ? '; whom it and its retries reached, or may have, are left out' : ''}. Nothing is sent.</p>
       <label class="field">Its name <input required maxlength="100" value=${as} onInput=${(/** @type {any} */ e) => setAs(e.target.value)} /></label>
       ${error && html`<${Failed} error=${error} />`}
-      <footer><button type="button" class="button" onClick=${() => setAs(null)}>Leave it</button><button class="button primary" disabled=${!as.trim()}>Clone</button></footer></form><//>`}`;
+      <footer><button type="button" class="button" onClick=${() => setAs(null)}>Leave it</button><button class="button primary" disabled=${!as.trim()}>${missed ? 'Make the draft' : 'Clone'}</button></footer></form><//>`}`;
 }
 
 /** The message to oneself, and its state. @param {{ id: string, line: number | null }} props */
@@ -334,18 +335,20 @@ export function Filled({ columns, value, set, area = false }) {
     <span class="chips">${columns.map((c) => html`<button type="button" class="chip" onClick=${() => put(c)}>${c}</button>`)}</span></span>`;
 }
 
-/** What the launch would come to. @param {{ plan: any, region: string }} props */
-const Plan = ({ plan, region }) => html`
+/** What the launch would come to. @param {{ plan: any, region: string, kept: Kept | null }} props */
+const Plan = ({ plan, region, kept }) => html`
   <section class="card step done"><header><span class="step-n"><${Icon} name="check" size=${15} /></span><h2>What it comes to</h2></header>
     ${plan.findings.map((/** @type {any} */ one) => html`<div class=${`notice ${one.severity === 'error' ? 'bad' : 'hold'}`}><${Icon} name="warn" /><div>${one.path && html`<code>${one.path}</code> `}${large(one.message)}</div></div>`)}
-    ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one).replace(/, more than max_invalid_share allows.*/, '. Mend the file and choose it again, or tick below that this is fine.')}</div></div>`)}
+    ${plan.warnings.map((/** @type {string} */ one) => html`<div class="notice hold"><${Icon} name="warn" /><div>${large(one)}</div></div>`)}
+    ${plan.invalid_rows.too_many && html`<div class="notice bad"><${Icon} name="warn" /><div>${percent(plan.invalid_rows.total, plan.rows)} of the rows cannot be used; without a question at most ${percent(plan.invalid_rows.max_share, 1)}. Mend the file and choose it again, or tick below that this is fine.</div></div>`}
     ${!region && plan.invalid_rows.by_reason.some((/** @type {any} */ one) => one.reason.includes('no country code')) && html`<div class="notice hold"><${Icon} name="warn" /><div>Numbers have no country code: say above which country those without + are of, then check again.</div></div>`}
     ${plan.read_as && html`<p class="muted">${plan.read_as}</p>`}
     <table class="ledger"><tbody>
       <tr><td>Rows in the file</td><td class="num">${count(plan.rows)}</td></tr>
       ${plan.duplicates > 0 && html`<tr><td>− twice in the file</td><td class="num">${count(plan.duplicates)}</td></tr>`}
       ${plan.excluded > 0 && html`<tr><td>− left out</td><td class="num">${count(plan.excluded)}</td></tr>`}
-      ${plan.invalid_rows.total > 0 && html`<tr><td>− rows that cannot be used<ul class="small muted">${plan.invalid_rows.by_reason.map((/** @type {any} */ one) => html`<li>${count(one.rows)}: ${one.reason} (line ${one.examples.map((/** @type {any} */ e) => e.line).join(', ')})</li>`)}</ul></td><td class="num">${count(plan.invalid_rows.total)}</td></tr>`}
+      ${plan.invalid_rows.total > 0 && html`<tr><td>− rows that cannot be used<ul class="small muted">${plan.invalid_rows.by_reason.map((/** @type {any} */ one) => html`<li>${count(one.rows)}: ${one.reason} (line ${one.examples.map((/** @type {any} */ e) => e.line).join(', ')})</li>`)}</ul>
+        ${kept && may('people') && html`<a class="button small" href=${`/v1/campaigns/${kept.id}/invalid-rows`} download=${`${kept.name}.invalid.csv`}><${Icon} name="download" size=${15} />Download them all</a>`}</td><td class="num">${count(plan.invalid_rows.total)}</td></tr>`}
       <tr class="group"><td>Recipients</td><td class="num">${count(plan.recipients)}</td></tr>
       ${plan.opted_out > 0 && html`<tr><td>− want no such messages</td><td class="num">${count(plan.opted_out)}</td></tr>`}
       ${plan.window_closed > 0 && html`<tr><td>− have not written for 24 hours, which this message needs</td><td class="num">${count(plan.window_closed)}</td></tr>`}

@@ -60,6 +60,11 @@ export const STATUSES = {
   finished: { name: 'Finished', tone: 'good' },
 };
 
+/** How a campaign stands, in a word and a tone; what holds up one that is being sent stands for its state.
+ * @param {string} status @param {string | null} [held] */
+export const standing = (status, held) => (status === 'sending' && held
+  ? { name: `Held: ${held}`, tone: 'hold' } : STATUSES[status] ?? { name: status, tone: 'calm' });
+
 export const ENDED = ['finished', 'cancelled'];
 
 /** The sentence that says why something waits; of what has ended, what still needs a person.

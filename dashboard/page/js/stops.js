@@ -25,9 +25,10 @@ const end = (stop) => attempt(async () => {
 
 export function StopSwitch() {
   const held = stops.value.length > 0;
+  const all = stops.value.some((one) => one.what === 'all' && !one.sub_account);
   return html`
     <button class=${`switch${held ? ' held' : ''}`} onClick=${() => { opened.value = true; }} aria-haspopup="dialog">
-      <i aria-hidden="true"></i>${held ? `${named(stops.value[0])} is stopped` : 'Sending is on'}
+      <i aria-hidden="true"></i>${all ? 'All is stopped' : held ? 'Stopped in part' : 'Sending is on'}
     </button>`;
 }
 

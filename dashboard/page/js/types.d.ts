@@ -19,7 +19,7 @@ export interface Lane {
   opened_at: string | null; started_at: string | null; finished_at: string | null;
 }
 export interface Campaign extends Lane {
-  rate: number; spread: boolean; weight: number; progress: number; messages_per_second: number | null; seconds_left: number | null; why: string[];
+  rate: number; spread: boolean; weight: number; progress: number; messages_per_second: number | null; seconds_left: number | null; held: string | null; why: string[];
   file?: { bytes: number; rows: number; resumable: boolean };
   breakers?: Breaker[];
   waits?: {
@@ -41,7 +41,7 @@ export interface Message extends Omit<Row, 'index'> {
   lane: string; campaign: string | null; sub_account: string; attempt_log: string[];
   waits_until: string | null; why: string[];
 }
-export interface Failure { state: State; origin: string; code: number | null; messages: number; meaning: string }
+export interface Failure { state: State; origin: string; code: number | null; messages: number; meaning: string; remedy: string; what_to_do: string }
 export interface History {
   step_seconds: number; messages_per_second: number; sampled: number;
   steps: { at: string; posted: number; reached: Partial<Record<State, number>> }[];

@@ -1,7 +1,7 @@
 // Pieces that all screens are made of.
 import { count, percent } from './format.js';
 import { html, signal, useEffect, useId, useRef } from './lib.js';
-import { GROUPS, STATES, STATUSES, sum } from './states.js';
+import { GROUPS, STATES, standing, sum } from './states.js';
 
 /** @type {Record<string, string>} */
 const PATHS = {
@@ -37,9 +37,9 @@ export const Icon = ({ name, size = 18 }) => html`
     <path d=${PATHS[name]} />
   </svg>`;
 
-/** @param {{ status: string }} props */
-export const Status = ({ status }) => {
-  const { name, tone } = STATUSES[status] ?? { name: status, tone: 'calm' };
+/** @param {{ status: string, held?: string | null }} props */
+export const Status = ({ status, held }) => {
+  const { name, tone } = standing(status, held);
   return html`<span class="pill tone-${tone}"><i aria-hidden="true"></i>${name}</span>`;
 };
 

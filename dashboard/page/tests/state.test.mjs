@@ -4,8 +4,8 @@ import { test } from 'node:test';
 globalThis.location = { hash: '' };
 const { parse, to } = await import('../js/router.js');
 const { count, duration, large, offsetName, percent, rate, several } = await import('../js/format.js');
-const { BRIEF, GROUPS, STATES, reason, sum } = await import('../js/states.js');
-const { orderOf, peopleOf } = await import('../js/campaigns.js');
+const { BRIEF, GROUPS, STATES, reason, standing, sum } = await import('../js/states.js');
+const { fits, orderOf, peopleOf } = await import('../js/campaigns.js');
 const { apply, changes, lanes, newest } = await import('../js/live.js');
 const { ApiError, may, read, session, trouble } = await import('../js/api.js');
 const { steps } = await import('../js/messages.js');
@@ -65,6 +65,15 @@ test('the first reason is why it waits, not that it is being sent', () => {
   assert.equal(reason({ status: 'paused', why: ['It is paused.', 'x'], counts: {} }), 'It is paused.');
   assert.equal(reason({ status: 'finished', why: ['It is finished.'], counts: {} }), '');
   assert.match(reason({ status: 'finished', why: [], counts: { unconfirmed: 1 } }), /1 unconfirmed message needs/);
+});
+
+test('what holds up a campaign is its state, until it is paused or ended', () => {
+  assert.deepEqual(standing('sending', 'quiet hours'), { name: 'Held: quiet hours', tone: 'hold' });
+  assert.equal(standing('sending', null).name, 'Sending');
+  assert.equal(standing('finished', 'quiet hours').name, 'Finished');
+  const tabs = (one) => ['all', 'running', 'held'].filter((filter) => fits(one, filter));
+  assert.deepEqual(tabs({ status: 'sending', held: 'quiet hours' }), ['all', 'held']);
+  assert.deepEqual(tabs({ status: 'sending', held: null }), ['all', 'running']);
 });
 
 test('what is heard replaces what was known, and counts as a change', () => {
@@ -188,4 +197,38 @@ test('a draft that is opened is not changed by that, and only what was changed i
   const is = changesOf({ ...formOf(kept), name: ' ', column: '', region: 'gb', written: { ...NOTHING, kind: 'json', json: '{' } }, options);
   assert.deepEqual(differing(is, was), { map: { x: 'y' }, default_region: 'GB' });
   assert.deepEqual(setOnly({ a: null, b: 0 }), { b: 0 });
+});
+
+test('what can be done about a failure follows its remedy, the scopes of the token, and the state of the campaign', async () => {
+  const { actsOn } = await import('../js/remedies.js');
+  const as = (scopes, item, status = 'finished') => {
+    session.value = { scopes };
+    return actsOn({ state: 'rejected', ...item }, status);
+  };
+  const all = ['read', 'people', 'send', 'manage'];
+  assert.deepEqual(as(all, { remedy: 'take_off' }), ['off']);
+  assert.deepEqual(as(['read', 'manage'], { remedy: 'take_off' }), []);
+  assert.deepEqual(as(all, { remedy: 'mend' }), ['mend', 'again']);
+  assert.deepEqual(as(['read', 'send'], { remedy: 'mend' }), ['again']);
+  assert.deepEqual(as(all, { remedy: 'mend' }, 'paused'), ['again']);
+  assert.deepEqual(as(all, { remedy: 'wait' }, 'sending'), []);
+  assert.deepEqual([as(all, { remedy: 'account' }), as(all, { remedy: 'nothing' })], [['again'], []]);
+  assert.deepEqual(as(all, { remedy: 'wait', state: 'unconfirmed' }), ['decide']);
+});
+
+test('all people of a failure are taken off the list, page by page', async () => {
+  const { takeOff } = await import('../js/remedies.js');
+  const asked = [];
+  const pages = { 0: { items: [{ number: '+1' }, { number: '' }, { number: '+2' }], next: '7' }, 7: { items: [], next: '9' }, 9: { items: [{ number: '+3' }], next: null } };
+  globalThis.fetch = async (path, { body }) => {
+    asked.push([path.split('?')[0], body && JSON.parse(body)]);
+    const query = new URLSearchParams(path.split('?')[1]);
+    if (!body) assert.deepEqual(['state', 'origin', 'code'].map((name) => query.get(name)), ['undelivered', 'receipt', '1018']);
+    const answer = body ? { new: 1, known: 0, invalid: [{}] } : pages[query.get('cursor')];
+    return { status: 200, text: async () => JSON.stringify(answer) };
+  };
+  const sum = await takeOff({ id: 'c-1', sub_account: 'shop' }, { state: 'undelivered', origin: 'receipt', code: 1018, messages: 3 });
+  assert.deepEqual(sum, { new: 2, known: 0, invalid: 2 });
+  assert.deepEqual(asked.filter(([, body]) => body).map(([path, { people, sub_account }]) => [path, people, sub_account]),
+    [['/v1/suppressions', ['+1', '+2'], 'shop'], ['/v1/suppressions', ['+3'], 'shop']]);
 });

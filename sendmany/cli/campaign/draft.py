@@ -124,6 +124,12 @@ def delete(
 def clone(
     name: Name,
     new_name: Annotated[str, typer.Option("--as", metavar="NAME", help="Of the new draft.")],
+    missed: Annotated[
+        bool,
+        typer.Option(
+            "--missed", help="Without those whom it and its retries have reached, or may have."
+        ),
+    ] = False,
     sub_account: Whose = None,
     as_json: Json = False,
 ) -> None:
@@ -135,7 +141,7 @@ def clone(
     store = connect(settings)
     lane = lane_called(store, name, sub_account)
     with _option_errors():
-        lane = clone_draft(store, settings, lane, new_name)
+        lane = clone_draft(store, settings, lane, new_name, missed=missed)
     _tell(store, settings, lane, "is a draft", as_json=as_json)
 
 

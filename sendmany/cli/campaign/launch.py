@@ -22,7 +22,6 @@ from dashboard.explain import (
     several,
     starts_at,
 )
-from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.canary import read_canary
 from producer.campaigns.draft import prepared_draft
 from producer.campaigns.exclusions import read_exclusions
@@ -284,7 +283,7 @@ def launch(
     elif asks or plan or prepared.draft or (send_while_loading and not accept_invalid):
         planned = plan_file(store, settings, prepared, offline=offline)
         report(planned.problems, force=force, as_json=as_json)
-        agree(settings, planned, plan, most_invalid, ask=asks)
+        agree(settings, planned, plan, accept_invalid=accept_invalid, ask=asks)
         prepared = replace(prepared, digest=planned.digest)
     else:
         findings, template = findings_of(settings, prepared, offline=offline)
@@ -395,7 +394,7 @@ def warn(store: Store, prepared: Prepared) -> None:
 
 
 def agree(
-    settings: Settings, planned: Plan, digest: str | None, most_invalid: float, *, ask: bool
+    settings: Settings, planned: Plan, digest: str | None, *, accept_invalid: bool, ask: bool
 ) -> None:
     """Check a plan against the options; at a terminal the user confirms it.
 
@@ -404,11 +403,7 @@ def agree(
     """
     for warning in planned.warnings:
         say(f"Note: {warning}")
-    invalid = planned.invalid_rows
-    why_not = changed(digest or "", planned.digest) or too_many_invalid(
-        invalid.total, planned.rows, most_invalid
-    )
-    if why_not:
+    if why_not := planned.why_not(digest or "", accept_invalid=accept_invalid):
         raise NotAgreed(f"Nothing was launched: {why_not}")
     if not ask:
         return

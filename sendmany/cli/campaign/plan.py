@@ -67,6 +67,8 @@ def _tell(plan: Plan) -> None:
         say(plan.read_as)
     for warning in plan.warnings:
         say(f"Note: {warning}")
+    if why_not := plan.why_not():
+        say(f"Note: {why_not}.")
     show("", f"Launch exactly this with --plan {plan.digest}")
 
 

@@ -1,16 +1,21 @@
 """Explanations of lanes, states and codes for people."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from chatapps.receipt_codes import RECEIPT_CODES, Family
+from dashboard import explain
 from dashboard.explain import (
+    Remedy,
     explain_attempts,
     explain_breaker,
     explain_code,
+    explain_hold,
     explain_lane,
     explain_named_code,
     explain_state,
@@ -19,10 +24,13 @@ from dashboard.explain import (
     several,
     starts_at,
 )
-from store.lanes.lane import Lane, LaneStatus
+from store.lanes.lane import Canary, Lane, LaneStatus
 from store.limits.breakers import Breaker
 from store.limits.learned import Cause, Learned
+from store.limits.stops import Stop, Stopped
+from store.queue.settlement import WaitCause
 from store.records.outcome import LocalReason, Origin
+from store.reports.waiting import Span
 from store.states import State
 from tests.unit.sendmany.given import report, wait
 
@@ -146,6 +154,60 @@ def test_a_template_that_is_held_up_is_told_with_the_lanes_of_notifications() ->
 
 def breaker(scope: str, reason: str, *, by: str = "worker", probe_at: int = 5_000) -> Breaker:
     return Breaker("Shop", scope, reason, by, opened_at=1_000, probe_at=probe_at, failures=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ({}, ""),
+        ({"loops": 0}, "no worker is sending"),
+        ({"stop": Stop(Stopped.MARKETING, "Shop", "wrong price", 1)}, "marketing is stopped"),
+        ({"breakers": (breaker("account", "x"),)}, "breaker of Shop"),
+        ({"breakers": (breaker("bulk", "x"),), "scopes": ("bulk",)}, "breaker of Shop (bulk)"),
+        ({"breakers": (breaker("bulk", "x"),)}, ""),  # it is not of this priority
+        (
+            {"breakers": (breaker("template:a:b:en", "x"),), "scopes": ("template:a:b:en",)},
+            "breaker of template a:b (en)",
+        ),
+        ({"put_off": {WaitCause.HOURS: Span(1, 2)}}, ""),  # others wait for their turn
+    ],
+)
+def test_what_holds_up_all_of_a_campaign_is_told_in_a_few_words(
+    given: dict[str, Any], held: str
+) -> None:
+    waits = wait(**given)
+    assert explain_hold(report({State.QUEUED: 1, State.DELAYED: 9}), waits) == held
+    for status in (LaneStatus.PAUSED, LaneStatus.LOADING, LaneStatus.FINISHED):
+        assert explain_hold(report({State.QUEUED: 10}, status=status), waits) == ""
+    assert explain_hold(report({State.ACCEPTED: 10}), waits) == ""
+
+
+@pytest.mark.parametrize(
+    ("cause", "lane", "held"),
+    [
+        (WaitCause.HOURS, {}, "quiet hours"),
+        (WaitCause.HOURS, {"local_start": "x"}, "local time of its people"),
+        (WaitCause.TIER, {}, "the tier of the portfolio"),
+        (WaitCause.PAIR, {}, ""),
+    ],
+)
+def test_a_campaign_is_held_once_all_that_is_left_of_it_waits(
+    cause: WaitCause, lane: dict[str, Any], held: str
+) -> None:
+    waits = wait(put_off={cause: Span(1, 2)})
+    assert explain_hold(report({State.ACCEPTED: 1, State.DELAYED: 9}, **lane), waits) == held
+    assert explain_hold(report({State.IN_FLIGHT: 1, State.DELAYED: 9}, **lane), waits) == ""
+
+
+def test_a_campaign_whose_canary_is_watched_is_held() -> None:
+    now = report({State.ACCEPTED: 5, State.DELAYED: 5}, canary="5", canary_state=Canary.WATCHED)
+    assert explain_hold(now, wait()) == "its first part is watched"
+
+
+def test_the_page_has_acts_for_every_remedy() -> None:
+    page = Path(explain.__file__).parent / "page/js/remedies.js"
+    known = re.findall(r"^  ([a-z_]+): \[.*\],$", page.read_text("utf-8"), re.MULTILINE)
+    assert sorted(known) == sorted(Remedy)
 
 
 def test_a_worker_that_cannot_send_says_why() -> None:

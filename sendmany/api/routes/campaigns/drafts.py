@@ -1,18 +1,20 @@
 """`/v1/campaigns/…` of drafts: change, replace, plan, test, launch, clone, delete."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from chatapps.preflight import Finding, Severity
 from config.sections import SubAccount
 from config.settings import Settings
 from dashboard.schemas import moment_out
-from producer.campaigns.agreement import changed, too_many_invalid
 from producer.campaigns.draft import (
     OF_THE_LAUNCH,
     DraftOut,
@@ -20,6 +22,7 @@ from producer.campaigns.draft import (
     clone,
     edit,
     first_recipients,
+    list_invalid_rows,
     prepared_draft,
 )
 from producer.campaigns.form import CampaignForm, CampaignName
@@ -69,6 +72,13 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 _CSV: Final[dict[str, Any]] = {
     "required": True,
     "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+}
+_LIST: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Its line, the reason, and its cells, for each row.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    },
+    **_ANSWERS,
 }
 _Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
 _CHANGES: Any = {
@@ -134,6 +144,9 @@ class CloneIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: Annotated[CampaignName, Field(alias="as", description="Of the new draft.")]
+    missed: Annotated[
+        bool, Field(description="Without those whom it and its retries reached, or may have.")
+    ] = False
 
 
 class DeletedOut(BaseModel):
@@ -270,6 +283,26 @@ def add_drafts(
         return found
 
     @router.get(
+        "/{campaign}/invalid-rows",
+        operation_id="export_invalid_rows",
+        summary="Every row of a draft that cannot be used, with the reason",
+        response_class=StreamingResponse,
+        responses=_LIST,
+    )
+    def invalid_rows(campaign: NameOrId, caller: Annotated[Token, people]) -> StreamingResponse:
+        """Full numbers included. Mended, it can be added. An answer that is cut off is incomplete."""
+        lane = find_lane(store, campaign, caller.may_use)
+
+        def text() -> Iterator[str]:
+            with uploads.place_for(caller):
+                yield from list_invalid_rows(store, settings, lane)
+
+        blocks = text()
+        with http_errors():
+            header = next(blocks)  # takes the place, and raises before the answer begins
+        return StreamingResponse(chain((header,), blocks), media_type="text/csv; charset=utf-8")
+
+    @router.get(
         "/{campaign}/plan",
         operation_id="plan_draft",
         summary="Plan the launch of a draft; nothing is sent",
@@ -326,7 +359,9 @@ def add_drafts(
     )
     async def clone_(campaign: NameOrId, body: CloneIn, caller: Annotated[Token, send]) -> DraftOut:
         found: DraftOut = await in_thread(
-            caller, campaign, lambda lane: out(clone(store, settings, lane, body.name))
+            caller,
+            campaign,
+            lambda lane: out(clone(store, settings, lane, body.name, missed=body.missed)),
         )
         return found
 
@@ -340,10 +375,7 @@ def _launch(
         planned = plan_file(store, settings, prepared)
         if stops(planned.problems) and not body.force:
             raise LaunchStopped(planned.problems)
-        most = 1 if body.accept_invalid else settings.campaigns.max_invalid_share
-        if why_not := changed(body.plan, planned.digest) or too_many_invalid(
-            planned.invalid_rows.total, planned.rows, most
-        ):
+        if why_not := planned.why_not(body.plan, accept_invalid=body.accept_invalid):
             raise NotAgreed(f"Nothing was launched: {why_not}")
         warnings = [Finding(Severity.WARNING, "", in_our_words(one)) for one in planned.warnings]
         findings = [*planned.problems, *warnings]

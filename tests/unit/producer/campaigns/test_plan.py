@@ -239,7 +239,18 @@ def test_what_went_out_before_is_warned_of_by_its_rows(store: Store, launch: Lau
     run(store, check(launch), lambda: None)
     warnings = plan(store, replace(launch, name="Again")).warnings
     assert any('launched as "Spring" already' in one for one in warnings)
-    assert any("cannot be used, more than max_invalid_share" in one for one in warnings)
+
+
+def test_a_plan_tells_whether_too_many_rows_are_invalid(store: Store, launch: Launch) -> None:
+    planned = plan(store, launch)  # 3 of 8 rows
+    invalid = planned.invalid_rows
+    assert (invalid.too_many, invalid.max_share) == (True, 0.05)
+    assert planned.why_not().startswith("3 of 8 rows (38%) cannot be used, more than")
+    assert planned.why_not(accept_invalid=True) == ""
+    assert "plan has changed" in planned.why_not("ab" * 32, accept_invalid=True)
+    lenient = SETTINGS.campaigns.model_copy(update={"max_invalid_share": 3 / 8})
+    planned = plan(store, launch, SETTINGS.model_copy(update={"campaigns": lenient}))
+    assert (planned.invalid_rows.too_many, planned.why_not()) == (False, "")
 
 
 def test_a_launch_with_too_many_invalid_rows_leaves_nothing(store: Store, launch: Launch) -> None:

@@ -127,6 +127,7 @@ OF_DRAFTS = {
     ("DELETE", "/v1/campaigns/{campaign}"),
     ("PUT", "/v1/campaigns/{campaign}/recipients"),
     ("GET", "/v1/campaigns/{campaign}/recipients"),
+    ("GET", "/v1/campaigns/{campaign}/invalid-rows"),
     ("GET", "/v1/campaigns/{campaign}/plan"),
     ("POST", "/v1/campaigns/{campaign}/launch"),
     ("POST", "/v1/campaigns/{campaign}/test"),

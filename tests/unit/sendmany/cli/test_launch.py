@@ -132,6 +132,9 @@ def test_too_many_invalid_rows_have_to_be_accepted(store: Store, launch: Launch)
         assert (refused.exit_code, list_lanes(store)) == (1, [])
         assert isinstance(refused.exception, NotAgreed)
         assert "1 of 2 rows (50%) cannot be used" in str(refused.exception)
+    files = ["--recipients", "people.csv", "--message", "offer.json", "--offline"]
+    planned = CliRunner().invoke(app, ["campaign", "plan", "Spring", *files])
+    assert "Note: 1 of 2 rows (50%) cannot be used" in planned.stderr
     assert launch("Spring", "--accept-invalid").exit_code == 0
 
 

@@ -141,6 +141,7 @@ async def test_recipients_are_replaced_and_added(door: Door, store: Store) -> No
 
 async def test_a_launch_that_does_not_match_leaves_the_draft(door: Door, store: Store) -> None:
     await create(door, "msisdn,name\n+447400000001,Ann\nabsent,Bo\n")
+    assert (await door.http.get(f"{PATH}/plan")).json()["invalid_rows"]["too_many"] is True
     for asked, word in (({}, "accept_invalid"), ({"plan": "ab" * 32}, "plan has changed")):
         refused = await door.http.post(f"{PATH}/launch", json=asked)
         assert (refused.status_code, word in refused.json()["detail"]) == (422, True), refused.text
@@ -151,6 +152,33 @@ async def test_a_launch_that_does_not_match_leaves_the_draft(door: Door, store: 
     assert past.status_code == 422
     done = await door.http.post(f"{PATH}/launch", json={"accept_invalid": True})
     assert (done.status_code, done.json()["recipients"]) == (200, 1)
+
+
+async def test_all_invalid_rows_of_a_draft_are_downloaded_and_can_be_added_once_mended(
+    door: Door, store: Store
+) -> None:
+    bad = "".join(f"absent {n},=SUM({n})\n" for n in range(2500))
+    await create(door, f'msisdn,name\n+447400000001,Ann\n{bad}+44 12,"a, b"\n')
+    listed = await door.http.get(f"{PATH}/invalid-rows")
+    assert listed.headers["content-type"] == "text/csv; charset=utf-8"
+    header, first, *_, last = lines = listed.text.splitlines()
+    assert header == "sendmany_line,sendmany_reason,msisdn,name"
+    assert first == "3,not a phone number,absent 0,'=SUM(0)"
+    assert last == '2503,too short for its country,\'+44 12,"a, b"'
+    plan = (await door.http.get(f"{PATH}/plan")).json()
+    assert len(lines) - 1 == plan["invalid_rows"]["total"] == 2501
+    mended = f"{header}\n{last.replace('+44 12', '+44 7400 000002')}\n"
+    await door.http.post(f"{PATH}/recipients", content=mended, headers=CSV)
+    assert (await door.http.get(f"{PATH}/plan")).json()["recipients"] == 2
+    await door.http.post(f"{PATH}/launch", json={"accept_invalid": True})
+    gone = await door.http.get(f"{PATH}/invalid-rows")
+    assert (gone.status_code, "its file is not kept" in gone.json()["detail"]) == (409, True)
+
+
+async def test_lists_of_invalid_rows_give_their_places_back(door: Door) -> None:
+    await create(door, "msisdn,name\n+447400000001,Ann\nabsent,Bo\n")
+    for _ in range(40):
+        assert (await door.http.get(f"{PATH}/invalid-rows")).status_code == 200
 
 
 async def test_a_draft_is_tested(door: Door, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +211,30 @@ async def test_a_draft_and_an_ended_campaign_are_cloned(door: Door, store: Store
     gone = await door.http.post("/v1/campaigns/Twin/clone", json={"as": "X"})
     assert (gone.status_code, "not kept" in gone.json()["detail"]) == (422, True)
     assert sorted(one.name for one in list_lanes(store)) == ["Again", "Spring", "Twin"]
+
+
+def _one_reached(store: Store, lane: str, state: State) -> None:
+    """The first message ends in this state, the others are refused."""
+    for most, ends in ((1, state), (1000, State.REJECTED)):
+        claim = given.claim(store, lane, most=most)
+        given.settle(store, lane, claim, given.ended(ends, claim.jobs))
+
+
+async def test_a_clone_for_whom_a_campaign_missed_leaves_out_its_retries_people_too(
+    door: Door, store: Store
+) -> None:
+    await create(door, "msisdn,name\n" + people(4))
+    assert (
+        await door.http.post(f"{PATH}/clone", json={"as": "X", "missed": True})
+    ).status_code == 409
+    await door.http.post(f"{PATH}/launch", json={})
+    _one_reached(store, find_lane(store, "Spring").id, State.DELIVERED)
+    retry = (await door.http.post(f"{PATH}/retry", json={"state": ["rejected"]})).json()
+    _one_reached(store, retry["id"], State.READ)
+    made = await door.http.post(f"{PATH}/clone", json={"as": "Mended", "missed": True})
+    assert made.json()["options"]["exclude"] == ["campaign:Spring", f"campaign:{retry['name']}"]
+    plan = (await door.http.get("/v1/campaigns/Mended/plan")).json()
+    assert (plan["rows"], plan["excluded"], plan["recipients"]) == (4, 2, 2)
 
 
 async def test_a_deleted_draft_is_absent(door: Door, store: Store) -> None:

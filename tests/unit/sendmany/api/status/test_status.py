@@ -67,6 +67,8 @@ async def test_what_an_operator_has_stopped_is_shown_wherever_it_is_looked_for(
     store.run(stop_sending(Stopped.MARKETING, "", "wrong price"))
     store.run(stop_sending(Stopped.ALL, "bank", "moved"))
     shown = await get(door, f"/v1/campaigns/{lane}")
+    assert shown["held"] == "marketing is stopped"
+    assert (await get(door, "/v1/campaigns"))["items"][0]["held"] == shown["held"]
     assert shown["waits"]["stopped"].pop("since").endswith("Z")
     assert shown["waits"]["stopped"] == {
         "what": "marketing", "sub_account": None, "reason": "wrong price",
