@@ -88,6 +88,13 @@ class MessageStatuses(_Answer):
     unknown_keys: tuple[str, ...] = ()  # of no message of today or yesterday
 
 
+class MessagePage(_Answer):
+    """Messages of a day, and the cursor behind them."""
+
+    items: tuple[MessageStatus, ...]
+    next: str | None  # None: this was the last page
+
+
 class Launched(_Answer):
     """A campaign that is stored."""
 

@@ -116,6 +116,8 @@ class FakeServer:
                 return self._send(json.loads(request.content))
             case ["POST", "messages", "batch"]:
                 return self._send_batch(json.loads(request.content)["messages"])
+            case ["GET", "messages"]:
+                return self._messages(request.url.params)
             case ["GET", "messages", id] if id in self.messages:
                 return httpx.Response(200, json=self._status(id))
             case ["POST", "statuses"]:
@@ -169,6 +171,12 @@ class FakeServer:
             "keys": found,
             "unknown_keys": [key for key in keys if key not in found],
         }
+
+    def _messages(self, asked: httpx.QueryParams) -> httpx.Response:
+        """All on one page, whatever the day: all were sent today."""
+        states = asked.get_list("state")
+        wanted = [id for id in self.messages if not states or self._states[id] in states]
+        return httpx.Response(200, json={"items": [*map(self._status, wanted)], "next": None})
 
     def _cancel(self, id: str) -> httpx.Response:
         if self._states[id] != "queued":

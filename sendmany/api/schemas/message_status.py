@@ -27,7 +27,7 @@ MessageId = Annotated[
     ),
 ]
 Recipient = Annotated[
-    str,
+    str | None,
     Query(
         pattern=r"^[+ ]?[0-9]{7,20}$|^[A-Z]{2}\.[A-Za-z0-9]{1,128}$",
         description="In international form, or the id of a user of a channel.",
