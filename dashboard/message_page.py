@@ -14,6 +14,7 @@ from store.lanes.lane import Lane, read_lane
 from store.purposes import Purpose
 from store.records.outcome import Doubt, Origin
 from store.reports.messages import LOOKED_INTO, Listed, MessagePlace, messages_after
+from store.reports.tags import LaneTags, has_tag
 from store.states import OPEN_STATES, RECORD_STATES, State
 
 MOST_WAITING: Final = 10_000
@@ -31,6 +32,7 @@ class MessageFilter:
     origin: Literal["api", "http", "request", "local", "receipt"] | None = None
     code: int | None = None
     doubt: Literal["may_have_two", "may_have_arrived"] | None = None
+    tag: str | None = None  # of single messages
     cursor: str | None = None  # `next` of the last page
     limit: int = 50
 
@@ -58,7 +60,14 @@ class MessagesPage(BaseModel):
     next: str | None  # cursor of the next page; null on the last one
 
 
-def messages_page(store: Store, lane_id: str, wanted: MessageFilter) -> MessagesPage:
+def messages_page(
+    store: Store, lane_id: str, wanted: MessageFilter, tags: LaneTags | None = None
+) -> MessagesPage:
+    """A page of a lane.
+
+    Args:
+        tags: of the lane, if it has single messages.
+    """
     counted = [one.state for one in RECORD_STATES if one.counted]
     states = frozenset(wanted.states or (*counted, *OPEN_STATES))
     cursor = wanted.cursor or "0"
@@ -69,6 +78,8 @@ def messages_page(store: Store, lane_id: str, wanted: MessageFilter) -> Messages
             page.next = _cursor(place) if message is None else None
             break
         if not wanted.wants(message):
+            continue
+        if wanted.tag and tags and tags.of(message.index) != wanted.tag:
             continue
         if len(page.items) == wanted.limit:  # there is one more: so this is not the last page
             page.next = _cursor(last)
@@ -99,6 +110,7 @@ class DayMessage(BaseModel):
     purpose: Purpose | None
     pricing: str | None
     doubt: Doubt
+    tag: str | None
 
 
 class DayPage(BaseModel):
@@ -122,10 +134,13 @@ def day_page(store: Store, lanes: Sequence[str], wanted: MessageFilter) -> DayPa
             page.next = f"{lane_id}.0"
             break
         lane = store.run(read_lane(lane_id))
-        if lane is not None:
-            inner = replace(wanted, cursor=cursor or None, limit=left)
-            found = messages_page(store, lane_id, inner)
-            page.items += [_of_day(one, lane) for one in found.items]
+        if lane is not None and (not wanted.tag or store.run(has_tag(lane_id, wanted.tag))):
+            inner, tags = (
+                replace(wanted, cursor=cursor or None, limit=left),
+                LaneTags(store, lane_id),
+            )
+            found = messages_page(store, lane_id, inner, tags)
+            page.items += [_of_day(one, lane, tags.of(one.index)) for one in found.items]
             searched += lane.next_index
             if found.next is not None:
                 page.next = f"{lane_id}.{found.next}"
@@ -141,10 +156,10 @@ def _place_in(lanes: Sequence[str], cursor: str) -> tuple[int, str]:
     return lanes.index(lane), inner
 
 
-def _of_day(one: MessageRow, lane: Lane) -> DayMessage:
+def _of_day(one: MessageRow, lane: Lane, tag: str) -> DayMessage:
     told = {name: None if value == "" else value for name, value in asdict(one).items()}
     fixed = {"sub_account": lane.sub_account, "origin": one.origin, "meaning": one.meaning}
-    return DayMessage(**{**told, **fixed, "doubt": one.doubt})
+    return DayMessage(**{**told, **fixed, "doubt": one.doubt, "tag": tag or None})
 
 
 def _cursor(place: MessagePlace) -> str:

@@ -219,6 +219,7 @@ def messages(
     *,
     states: Iterable[str] = (),
     sub_account: str | None = None,
+    tag: str | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> Plan[MessagePage]:
@@ -227,9 +228,10 @@ def messages(
     Args:
         states: only these, such as `failed`.
         sub_account: only of this one; None: of all that the token is for.
+        tag: only those that were sent with it.
         cursor: `next` of the page before. A page may be short and not be the last.
     """
-    given = {"date": day, "sub_account": sub_account, "cursor": cursor}
+    given = {"date": day, "sub_account": sub_account, "tag": tag, "cursor": cursor}
     params = [(name, str(value)) for name, value in given.items() if value is not None]
     params += [("limit", str(limit)), *(("state", one) for one in states)]
     return (yield from _ask(policy, Request("GET", "/v1/messages", tuple(params)), MessagePage))

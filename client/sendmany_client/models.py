@@ -30,6 +30,7 @@ class Message(BaseModel):
     priority: Priority = "normal"  # urgent overtakes campaigns
     sub_account: str | None = None
     purpose: Purpose | None = None
+    tag: str | None = None  # kind of message, to list those of a day by
     expires_at: AwareDatetime | None = None  # not sent from then on
     expires_in: Annotated[int, Field(ge=1)] | None = None  # instead: seconds from now
     send_at: AwareDatetime | None = None  # not sent before
@@ -76,6 +77,7 @@ class MessageStatus(_Answer):
     number: str | None = None  # for tokens with the scope `people`
     umid: str | None = None  # the provider's id
     changed_at: datetime | None = None
+    tag: str | None = None  # as it was sent
     why: tuple[str, ...] = ()  # in sentences
 
 

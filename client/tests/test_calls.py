@@ -61,17 +61,20 @@ def test_the_messages_of_a_day_are_asked_for_by_state_and_page(sendmany: FakeSer
         return httpx.Response(200, json={"items": [{"id": "n.1", "state": "failed"}], "next": "c"})
 
     with sendmany.client(transport=httpx.MockTransport(answer)) as client:
-        page = client.messages(date(2026, 12, 3), states=("failed", "rejected"), cursor="b")
+        day, states = date(2026, 12, 3), ("failed", "rejected")
+        page = client.messages(day, states=states, tag="code", cursor="b")
     assert ([one.state for one in page.items], page.next) == (["failed"], "c")
     assert str(asked[0].url.query, "ascii") == (
-        "date=2026-12-03&cursor=b&limit=100&state=failed&state=rejected"
+        "date=2026-12-03&tag=code&cursor=b&limit=100&state=failed&state=rejected"
     )
 
 
-def test_the_server_for_tests_lists_messages_by_state(sendmany: FakeServer) -> None:
+def test_the_server_for_tests_lists_messages_by_state_and_tag(sendmany: FakeServer) -> None:
     with sendmany.client() as client:
-        sent = [client.send(Message(message=text("Hello"))).id for _ in range(3)]
+        sent = [client.send(Message(message=text("Hello"), tag=f"t{n}")).id for n in range(3)]
         sendmany.settle(sent[1], "failed")
+        assert [one.tag for one in client.messages(date.today(), tag="t2").items] == ["t2"]
+        assert client.status(sent[0]).tag == "t0"
         assert [one.id for one in client.messages(date.today()).items] == sent
         assert [one.id for one in client.messages(date.today(), states=["failed"]).items] == sent[
             1:2

@@ -76,7 +76,7 @@ class Enqueuer:
         """Check everything, then store it group by group.
 
         Raises:
-            MessageError, BadTiming, BadPurpose: an item is invalid; nothing is stored.
+            MessageError, BadTiming, BadPurpose, BadTag: an item is invalid; nothing is stored.
             StoreRefused: today's lane was cancelled; groups before this one are stored.
             StoreError: groups before this one are stored.
         """

@@ -12,7 +12,7 @@ from config.settings import load_settings
 from dashboard.message import MessageStatus, explain, message_status_of
 from dashboard.message import as_json as message_status_as_json
 from dashboard.message_page import DayMessage, MessageFilter, day_page
-from producer import BadPurpose, Priority, Producer, Purpose
+from producer import BadPurpose, BadTag, Priority, Producer, Purpose
 from producer.campaigns.schedule import read_time
 from producer.errors import BadTiming, InputError
 from producer.messages.enqueue import ids_by_key, lanes_of_day
@@ -57,6 +57,9 @@ def send(
             help="What it is for. Default: the registered category of its template, else utility."
         ),
     ] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="Kind of message, to list those of a day by.")
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -91,9 +94,10 @@ def send(
             sub_account=sub_account,
             priority=priority,
             purpose=purpose,
+            tag=tag,
             send_at=datetime.fromtimestamp(read_time(at).ms / 1000, UTC) if at else None,
         )
-    except (BadPurpose, BadTiming) as error:
+    except (BadPurpose, BadTag, BadTiming) as error:
         raise InputError(f"Nothing was sent: {error.rule}") from error
     if wait:
         _wait(store, answer.id, timeout, as_json=as_json)
@@ -161,6 +165,7 @@ def list_messages(
     sub_account: Annotated[
         str | None, typer.Option("--sub-account", metavar="ID", help="Only of this one.")
     ] = None,
+    tag: Annotated[str | None, typer.Option(help="Only those that were enqueued with it.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -176,7 +181,7 @@ def list_messages(
     whose = [settings.sub_account_id(sub_account)] if sub_account else [*settings.sub_accounts]
     lanes = [*chain.from_iterable(lanes_of_day(one, on) for one in whose)]
     store, found = connect(settings), list[DayMessage]()
-    wanted = MessageFilter(states or (), limit=limit)
+    wanted = MessageFilter(states or (), tag=tag, limit=limit)
     page = day_page(store, lanes, wanted)
     found += page.items
     while page.next is not None and len(found) < limit:
@@ -185,7 +190,7 @@ def list_messages(
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
     elif found:
-        columns = ("message", "number", "state", "since", "meaning")
+        columns = ("message", "number", "state", "since", "tag", "meaning")
         show_table(table_of(columns, map(_row, found)))
     else:
         show("There is no such message.")
@@ -194,7 +199,7 @@ def list_messages(
 
 
 def _row(one: DayMessage) -> tuple[str, ...]:
-    return one.id, one.number or "", one.state, one.changed_at or "", one.meaning
+    return one.id, one.number or "", one.state, one.changed_at or "", one.tag or "", one.meaning
 
 
 @app.command("cancel")

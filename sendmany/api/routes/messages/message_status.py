@@ -58,9 +58,7 @@ Whose = Annotated[
     SubAccountId | None,
     Query(description="Only of this one; without it of all that the token is for."),
 ]
-_EITHER: Final = (
-    "give either date, with state and sub_account if wanted, or number, with campaign if wanted"
-)
+_EITHER: Final = "give either date (and state, sub_account, tag) or number (and campaign)"
 _UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such message, or it is not the caller's."}
 }
@@ -88,6 +86,7 @@ def add_messages(
         day: Day = None,
         state: States = None,
         sub_account: Whose = None,
+        tag: Annotated[str | None, Query(max_length=64, description="Only those with it.")] = None,
         number: Recipient = None,
         campaign: Campaign = None,
         cursor: Cursor = None,
@@ -102,12 +101,15 @@ def add_messages(
 
         A page may hold fewer than `limit` and not be the last: continue while there is `next`.
         """
-        if (day is None) == (number is None) or (campaign if day else state or sub_account):
+        if (day is None) == (number is None) or (campaign if day else state or sub_account or tag):
             raise unprocessable(UNFIT, [("query", _EITHER)])
         if day is not None:
             lanes = _lanes_of(day, caller, sub_account)
             return _of_day(
-                store, caller, lanes, MessageFilter(state or (), cursor=cursor, limit=limit)
+                store,
+                caller,
+                lanes,
+                MessageFilter(state or (), tag=tag, cursor=cursor, limit=limit),
             )
         if Scope.PEOPLE not in caller.scopes:
             raise HTTPException(403, "To search by number takes a token with the scope people.")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -100,6 +101,20 @@ async def test_a_message_is_told_with_its_status(door: Door, sent: list[str]) ->
     assert (failed["sub_account"], theirs["sub_account"]) == ("shop", "bank")
 
 
+async def test_messages_are_found_by_their_tag(door: Door, send: Send, sent: list[str]) -> None:
+    urgent, normal = send("shop", Priority.URGENT, tag="code"), send("shop", tag="code")
+    send("bank", tag="news")
+    assert await ids(door, tag="code") == [urgent, normal]
+    assert await ids(door, tag="code", limit=1, state="queued") == [urgent, normal]
+    assert await ids(door, tag="none") == []
+    assert {one["id"]: one["tag"] for one in await walk(door, sub_account="shop")} == {
+        **dict.fromkeys(sent[:3]), urgent: "code", normal: "code"
+    }  # fmt: skip
+    shown = (await door.http.get(f"/v1/messages/{normal}")).json()
+    assert shown["tag"] == "code"
+    assert (await door.http.get(f"/v1/messages/{sent[0]}")).json()["tag"] is None
+
+
 async def test_numbers_are_for_tokens_with_the_scope_people(door: Door, sent: list[str]) -> None:
     door.comes(Scope.READ)
     assert {one["number"] for one in await walk(door)} == {None}
@@ -138,12 +153,16 @@ async def test_a_cursor_that_no_page_gave_is_refused(
         {"date": "2026-12-03", "campaign": "Spring"},
         {"number": "447700900101", "state": "failed"},
         {"number": "447700900101", "sub_account": "shop"},
+        {"number": "447700900101", "tag": "code"},
     ],
 )
 async def test_a_day_and_a_number_are_two_questions(door: Door, query: dict[str, str]) -> None:
     answer = await door.http.get("/v1/messages", params=query)
     assert answer.status_code == 422
-    assert "either date, with state and sub_account" in answer.json()["problems"][0]["message"]
+    assert (
+        "either date (and state, sub_account, tag) or number"
+        in answer.json()["problems"][0]["message"]
+    )
 
 
 async def test_a_day_that_is_none_is_refused(door: Door) -> None:
@@ -160,10 +179,31 @@ async def test_the_client_reads_it(door: Door, sent: list[str]) -> None:
     assert (last.items[0].sub_account, last.items[0].changed_at, last.next) == ("bank", None, None)
 
 
-def run(store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
+def run(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, *words: str, do: str = "list"
+) -> Any:
     monkeypatch.setattr("sendmany.cli.message.connect", lambda _: store)
     monkeypatch.setattr("sendmany.cli.message.load_settings", lambda: settings)
-    return CliRunner().invoke(app, ["message", "list", *words])
+    return CliRunner().invoke(app, ["message", do, *words])
+
+
+def test_the_command_sends_and_lists_by_tag(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sendmany.cli.message.Producer", partial(Producer, send_wake_up=lambda: None)
+    )
+    words = ("--to", "+447700900101", "--text", "Hi", "--sub-account", "shop", "--tag")
+    ours = (store, settings, monkeypatch)
+    id, _ = (json.loads(run(*ours, *words, tag, "--json", do="send").stdout)["id"] for tag in "ab")
+    day = datetime.strptime(id.partition(".")[0][-6:], "%y%m%d").date().isoformat()
+    said = run(*ours, "--date", day, "--tag", "a", "--json")
+    assert [(one["id"], one["tag"]) for one in json.loads(said.stdout)] == [(id, "a")]
+    assert "its tag is a" in run(*ours, id, do="show").stdout
+    assert json.loads(run(*ours, id, "--json", do="show").stdout)["tag"] == "a"
+    said = run(*ours, *words, "to-447700900101", do="send")
+    assert isinstance(said.exception, InputError)
+    assert str(said.exception).startswith("Nothing was sent: 1 to 64 letters")
 
 
 def test_the_command_lists_them_too(
