@@ -135,10 +135,8 @@ def day_page(store: Store, lanes: Sequence[str], wanted: MessageFilter) -> DayPa
             break
         lane = store.run(read_lane(lane_id))
         if lane is not None and (not wanted.tag or store.run(has_tag(lane_id, wanted.tag))):
-            inner, tags = (
-                replace(wanted, cursor=cursor or None, limit=left),
-                LaneTags(store, lane_id),
-            )
+            inner = replace(wanted, cursor=cursor or None, limit=left)
+            tags = LaneTags(store, lane_id)
             found = messages_page(store, lane_id, inner, tags)
             page.items += [_of_day(one, lane, tags.of(one.index)) for one in found.items]
             searched += lane.next_index
