@@ -76,6 +76,13 @@ async def test_every_message_of_the_day_is_listed_once(
     assert await ids(door, limit=limit) == sent
 
 
+async def test_a_page_that_begins_in_one_lane_goes_on_with_all_of_the_next(
+    door: Door, send: Send
+) -> None:
+    sent = [send("shop"), send("shop"), send("shop"), send("bank")]
+    assert await ids(door, limit=2) == sent
+
+
 async def test_a_page_searches_only_so_many_messages(
     door: Door, sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
