@@ -104,6 +104,8 @@ def explain(status: MessageStatus) -> list[str]:
         lines.append(DOUBTS[status.doubt])
     if outcome and outcome.purpose:
         lines.append(f"its purpose is {outcome.purpose}")
+    if report.tag:
+        lines.append(f"its tag is {report.tag}")
     if outcome and outcome.umid:
         lines.append(f"the provider calls it {outcome.umid}")
     if outcome and outcome.posted_at:
@@ -136,6 +138,7 @@ def as_json(status: MessageStatus) -> Mapping[str, Any]:
         "purpose": outcome.purpose if outcome else None,
         "pricing": outcome.pricing.name.lower() if outcome and outcome.pricing else None,
         "doubt": status.doubt,
+        "tag": status.report.tag or None,
         "attempt_log": list(status.report.attempt_log),
     }
 

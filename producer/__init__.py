@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from producer.errors import BadPurpose, BadTiming, KeyConflict
+    from producer.errors import BadPurpose, BadTag, BadTiming, KeyConflict
     from producer.messages.producer import AsyncProducer, Enqueued, Item, Producer
     from store.lanes.lane import Priority
     from store.purposes import Purpose
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncProducer",
     "BadPurpose",
+    "BadTag",
     "BadTiming",
     "Enqueued",
     "Item",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 _PLACES = {
     "BadPurpose": "producer.errors",
+    "BadTag": "producer.errors",
     "BadTiming": "producer.errors",
     "KeyConflict": "producer.errors",
     "Priority": "store.lanes.lane",

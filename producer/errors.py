@@ -7,6 +7,7 @@ BadRow              one row of a recipient file is refused, the others go on
 KeyConflict         the idempotency key was used for another message
 BadTiming           a message expires before it may be sent, or is scheduled too far ahead
 BadPurpose          the purpose is authentication, but the template is not registered as such
+BadTag              the tag of a message is malformed, or one too many
 """
 
 from collections.abc import Sequence
@@ -71,4 +72,12 @@ class BadPurpose(ValueError):
 
     def __init__(self, rule: str) -> None:
         super().__init__(f"purpose: {rule}")
+        self.rule = rule
+
+
+class BadTag(ValueError):
+    """The tag of a message is malformed, or the lane of the day has no room for another one."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"tag: {rule}")
         self.rule = rule

@@ -19,7 +19,16 @@ from chatapps.messages import MessageError
 from config.celery_app import ENQUEUE_TASK, RETRY_TASK, hint_drain
 from config.sections import SettingsError
 from config.settings import load_settings
-from producer import BadPurpose, BadTiming, Enqueued, KeyConflict, Priority, Producer, Purpose
+from producer import (
+    BadPurpose,
+    BadTag,
+    BadTiming,
+    Enqueued,
+    KeyConflict,
+    Priority,
+    Producer,
+    Purpose,
+)
 from producer.campaigns.retry_later import retry_later
 from sendmany.api.schemas.messages import MessageIn, path_of
 from store.access.audit import ACTOR, Actor
@@ -56,7 +65,7 @@ def enqueue(self: Any, /, **given: Any) -> None:
 
     Args:
         given: JSON: `message`, and optionally `key`, `sub_account`, `priority`, `expires_at`,
-            `send_at`, `purpose`, as in `POST /v1/messages`.
+            `send_at`, `purpose`, `tag`, as in `POST /v1/messages`.
     """
     take(_producer(), given, task=str(self.request.id))
 
@@ -100,7 +109,7 @@ def take(
         log.error("message_refused", task=task, problems=_places(error))
     except SettingsError:  # its text quotes the task's sub-account
         log.error("message_refused", task=task, problems="sub_account: is not configured")
-    except (MessageError, BadTiming, BadPurpose, KeyConflict, StoreRefused) as error:
+    except (MessageError, BadTiming, BadPurpose, BadTag, KeyConflict, StoreRefused) as error:
         log.error("message_refused", task=task, problems=str(error))
     return None
 
@@ -124,6 +133,7 @@ def _store(
         expires_at=wanted.expires_at,
         send_at=wanted.send_at,
         purpose=Purpose(wanted.purpose) if wanted.purpose else None,
+        tag=wanted.tag,
     )
     return answer
 

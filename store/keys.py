@@ -85,6 +85,8 @@ TABLE = (
     Row(f"{_LANE}:c:<file>", "hash", "keep_cells", "its launch, 8 days untouched", People.CELLS),
     Row(f"{_LANE}:dead", "list", "settle_batch", "retry_dead_letters, retention", People.JOBS),
     Row(f"{_LANE}:outbox", "stream", "settle_batch, apply_status_updates", "collect_outcomes"),
+    Row(f"{_LANE}:tags", "hash", "enqueue_messages: tag → number", "retention"),
+    Row(f"{_LANE}:tagged", "string", "enqueue_messages: number of each one's tag", "retention"),
     Row(f"{_LANE}:expiring", "string", "expire_lane", "its last step"),
     Row("sm:{<family>}:seen:<day>:<n>", "hash", "enqueue_messages: digests, ids", "2 days"),
     Row("sm:schema", "string", "raise_schema: number of the layout", "never"),
@@ -446,6 +448,8 @@ class LaneKeys:
     dead: str
     expiring: str
     outbox: str
+    tags: str
+    tagged: str
     outcomes: str  # prefix; + number of the bucket
     attempt_logs: str  # prefix; + number of the bucket
     ids: str  # prefix; + number of the bucket
@@ -511,6 +515,8 @@ def lane_keys(lane: str) -> LaneKeys:
         dead=f"{base}:dead",
         expiring=f"{base}:expiring",
         outbox=f"{base}:outbox",
+        tags=f"{base}:tags",
+        tagged=f"{base}:tagged",
         outcomes=f"{base}:o:",
         attempt_logs=f"{base}:t:",
         ids=f"{base}:id:",

@@ -11,6 +11,7 @@ import random
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar, cast
@@ -24,6 +25,7 @@ from sendmany_client.models import (
     Campaign,
     Launched,
     Message,
+    MessagePage,
     MessageStatus,
     MessageStatuses,
     OutcomePage,
@@ -208,6 +210,31 @@ def statuses(
             unknown_keys=found.unknown_keys + page.unknown_keys,
         )
     return found
+
+
+def messages(
+    policy: Policy,
+    /,
+    day: date,
+    *,
+    states: Iterable[str] = (),
+    sub_account: str | None = None,
+    tag: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Plan[MessagePage]:
+    """A page of the messages that were sent on a day (UTC), with their status.
+
+    Args:
+        states: only these, such as `failed`.
+        sub_account: only of this one; None: of all that the token is for.
+        tag: only those that were sent with it.
+        cursor: `next` of the page before. A page may be short and not be the last.
+    """
+    given = {"date": day, "sub_account": sub_account, "tag": tag, "cursor": cursor}
+    params = [(name, str(value)) for name, value in given.items() if value is not None]
+    params += [("limit", str(limit)), *(("state", one) for one in states)]
+    return (yield from _ask(policy, Request("GET", "/v1/messages", tuple(params)), MessagePage))
 
 
 def cancel(policy: Policy, /, message_id: str) -> Plan[MessageStatus]:

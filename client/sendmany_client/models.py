@@ -30,6 +30,7 @@ class Message(BaseModel):
     priority: Priority = "normal"  # urgent overtakes campaigns
     sub_account: str | None = None
     purpose: Purpose | None = None
+    tag: str | None = None  # kind of message, to list those of a day by
     expires_at: AwareDatetime | None = None  # not sent from then on
     expires_in: Annotated[int, Field(ge=1)] | None = None  # instead: seconds from now
     send_at: AwareDatetime | None = None  # not sent before
@@ -76,6 +77,7 @@ class MessageStatus(_Answer):
     number: str | None = None  # for tokens with the scope `people`
     umid: str | None = None  # the provider's id
     changed_at: datetime | None = None
+    tag: str | None = None  # as it was sent
     why: tuple[str, ...] = ()  # in sentences
 
 
@@ -86,6 +88,13 @@ class MessageStatuses(_Answer):
     unknown: tuple[str, ...] = ()  # ids that do not exist, or are not of the token's sub-account
     keys: dict[str, str] = {}  # id by idempotency key
     unknown_keys: tuple[str, ...] = ()  # of no message of today or yesterday
+
+
+class MessagePage(_Answer):
+    """Messages of a day, and the cursor behind them."""
+
+    items: tuple[MessageStatus, ...]
+    next: str | None  # None: this was the last page
 
 
 class Launched(_Answer):

@@ -116,6 +116,8 @@ class FakeServer:
                 return self._send(json.loads(request.content))
             case ["POST", "messages", "batch"]:
                 return self._send_batch(json.loads(request.content)["messages"])
+            case ["GET", "messages"]:
+                return self._messages(request.url.params)
             case ["GET", "messages", id] if id in self.messages:
                 return httpx.Response(200, json=self._status(id))
             case ["POST", "statuses"]:
@@ -157,7 +159,8 @@ class FakeServer:
         return {"status": "accepted", "id": id}
 
     def _status(self, id: str) -> dict[str, Any]:
-        return {"id": id, "state": self._states[id], "why": [self._states[id]]}
+        state, tag = self._states[id], self.messages[id].get("tag")
+        return {"id": id, "state": state, "tag": tag, "why": [state]}
 
     def _statuses(self, asked: dict[str, Any]) -> dict[str, Any]:
         ids, keys = asked.get("ids", []), asked.get("keys", [])
@@ -169,6 +172,14 @@ class FakeServer:
             "keys": found,
             "unknown_keys": [key for key in keys if key not in found],
         }
+
+    def _messages(self, asked: httpx.QueryParams) -> httpx.Response:
+        """All on one page, whatever the day: all were sent today."""
+        states, tag = asked.get_list("state"), asked.get("tag")
+        found = [self._status(id) for id in self.messages]
+        wanted = [one for one in found if not states or one["state"] in states]
+        items = [one for one in wanted if not tag or one["tag"] == tag]
+        return httpx.Response(200, json={"items": items, "next": None})
 
     def _cancel(self, id: str) -> httpx.Response:
         if self._states[id] != "queued":

@@ -1,6 +1,7 @@
 """The client against the server for tests: what it sends, when it tries again, what it raises."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,34 @@ def test_a_message_in_short_is_taken(sendmany: FakeServer) -> None:
     with sendmany.client() as client:
         sent = client.send(Message(message=short))
     assert sendmany.messages[sent.id]["message"] == short
+
+
+def test_the_messages_of_a_day_are_asked_for_by_state_and_page(sendmany: FakeServer) -> None:
+    asked = list[httpx.Request]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"items": [{"id": "n.1", "state": "failed"}], "next": "c"})
+
+    with sendmany.client(transport=httpx.MockTransport(answer)) as client:
+        day, states = date(2026, 12, 3), ("failed", "rejected")
+        page = client.messages(day, states=states, tag="code", cursor="b")
+    assert ([one.state for one in page.items], page.next) == (["failed"], "c")
+    assert str(asked[0].url.query, "ascii") == (
+        "date=2026-12-03&tag=code&cursor=b&limit=100&state=failed&state=rejected"
+    )
+
+
+def test_the_server_for_tests_lists_messages_by_state_and_tag(sendmany: FakeServer) -> None:
+    with sendmany.client() as client:
+        sent = [client.send(Message(message=text("Hello"), tag=f"t{n}")).id for n in range(3)]
+        sendmany.settle(sent[1], "failed")
+        assert [one.tag for one in client.messages(date.today(), tag="t2").items] == ["t2"]
+        assert client.status(sent[0]).tag == "t0"
+        assert [one.id for one in client.messages(date.today()).items] == sent
+        assert [one.id for one in client.messages(date.today(), states=["failed"]).items] == sent[
+            1:2
+        ]
 
 
 def test_two_messages_with_the_same_words_are_two(sendmany: FakeServer) -> None:

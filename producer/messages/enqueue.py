@@ -9,7 +9,7 @@ stored message is never reported as failed.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -76,7 +76,7 @@ class Enqueuer:
         """Check everything, then store it group by group.
 
         Raises:
-            MessageError, BadTiming, BadPurpose: an item is invalid; nothing is stored.
+            MessageError, BadTiming, BadPurpose, BadTag: an item is invalid; nothing is stored.
             StoreRefused: today's lane was cancelled; groups before this one are stored.
             StoreError: groups before this one are stored.
         """
@@ -207,7 +207,12 @@ def ids_by_key(account: str, keys: Sequence[str]) -> Call[dict[str, str]]:
     return first(now_ms(), find)
 
 
-def _lane_of(account: str, priority: Priority, day: datetime) -> str:
+def lanes_of_day(account: str, day: date) -> list[str]:
+    """Ids of the notification lanes of a sub-account on a day in UTC, the most urgent first."""
+    return [_lane_of(account, priority, day) for priority in Priority]
+
+
+def _lane_of(account: str, priority: Priority, day: date) -> str:
     digest = hashlib.blake2s(account.encode(), digest_size=3).hexdigest()
     return notification_lane(digest, priority, day.strftime("%y%m%d"))
 

@@ -1,6 +1,7 @@
 """A message of a service, checked and packed: message for one person, key, and times."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +13,25 @@ from chatapps.messages import Message, MessageError, Problem, read_message
 from chatapps.messages.fast_messages import read_plain
 from chatapps.messages.json_parser import MAX_MEMBERS
 from chatapps.rendering.job_line import escape_value, pack_message, template_in
-from producer.errors import BadTiming
+from producer.errors import BadTag, BadTiming
 from producer.policies import see_that_authentication
 from store.purposes import Purpose
-from store.queue.enqueue import NewMessage, Taken
+from store.queue.enqueue import MOST_TAGS, NewMessage, Taken
 from store.templates import Registry, template_name
 
 AnyMessage = Message | Mapping[str, Any] | bytes | str
 NO_TEMPLATES: Final[Registry] = {}
 FURTHEST_DAYS: Final = 30
 """Days ahead that a message may be scheduled."""
+LONGEST_TAG: Final = 64
+_TAG: Final = re.compile("(?:[0-9]{0,6}[A-Za-z._:-])+[0-9]{0,6}")
+TAG_RULE: Final = (
+    f"1 to {LONGEST_TAG} letters without accents, digits and any of ._:- with no seven digits in a row, "
+    "and not digits alone: a tag names a kind of message, not a person"
+)
+TOO_MANY_TAGS: Final = (
+    f"there are {MOST_TAGS} other tags of this priority today: use one of them, or none"
+)
 _SHORT_FORM: Final = (
     "a short form has `to`, `template`, `language`, "
     "as `params` a list of the texts of the body, and no more"
@@ -38,6 +48,7 @@ class Item:
     expires_at: datetime | None = None  # not sent from then on
     send_at: datetime | None = None  # not sent before
     purpose: Purpose | None = None  # None: the category of its template, else utility
+    tag: str | None = None  # kind of message, to list those of a day by
 
     @property
     def timed(self) -> bool:
@@ -64,7 +75,10 @@ def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) ->
         MessageError: the message breaks a rule of the provider.
         BadTiming: its times are invalid.
         BadPurpose: its purpose is authentication, its template's category is not.
+        BadTag: its tag is malformed.
     """
+    if item.tag is not None and not (len(item.tag) <= LONGEST_TAG and _TAG.fullmatch(item.tag)):
+        raise BadTag(TAG_RULE)
     recipient, body = _read(item.message)
     due = _due(item, now_ms) if item.timed else 0
     expiry = int(item.expires_at.timestamp()) if item.expires_at is not None else None
@@ -72,11 +86,10 @@ def pack_item(item: Item, now_ms: int = 0, registry: Registry = NO_TEMPLATES) ->
     if item.purpose is Purpose.AUTHENTICATION:
         used = template_in(line)
         see_that_authentication(registry, template_name(*used) if used else "")
-    if not item.key:
-        return NewMessage(line, b"", b"", due)
-    return NewMessage(
-        line, key_digest(item.key), hashlib.blake2b(body, digest_size=8).digest(), due
-    )
+    key, digest = b"", b""
+    if item.key:
+        key, digest = key_digest(item.key), hashlib.blake2b(body, digest_size=8).digest()
+    return NewMessage(line, key, digest, due, item.tag or "")
 
 
 def key_digest(key: str) -> bytes:

@@ -15,9 +15,9 @@ from types import TracebackType
 from chatapps.messages import MessageError, Problem
 from config.celery_app import hint_drain
 from config.settings import Settings, load_settings
-from producer.errors import FORGOTTEN, KeyConflict
+from producer.errors import FORGOTTEN, BadTag, KeyConflict
 from producer.messages.enqueue import Enqueuer
-from producer.messages.item import AnyMessage, Enqueued, Item
+from producer.messages.item import TOO_MANY_TAGS, AnyMessage, Enqueued, Item
 from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
 from store.client import AsyncStore, Store
@@ -68,6 +68,7 @@ class Producer:
         expires_at: datetime | None = None,
         send_at: datetime | None = None,
         purpose: Purpose | None = None,
+        tag: str | None = None,
     ) -> Enqueued:
         """Store one message for one person. After the return it cannot be lost.
 
@@ -76,19 +77,21 @@ class Producer:
             send_at: it is not sent before; at most 30 days ahead.
             purpose: what it is for; the registered category of its template cannot be lowered. None:
                 that category, else utility.
+            tag: kind of message, to list those of a day by; at most 100 a day, sub-account and priority.
 
         Raises:
             MessageError: the message breaks a rule of the provider, or the person was forgotten and
                 opted out of its purpose; names the place and the rule.
             BadTiming: its times are invalid.
             BadPurpose: the purpose is authentication, but the template is not registered as such.
+            BadTag: the tag is malformed, or there are 100 others today.
             KeyConflict: the key was used for another message.
             SettingsError: the sub-account is not configured.
             StoreRefused: today's notifications of this priority were cancelled.
             StoreFull: nothing was stored.
             StoreUnavailable: nothing was stored, or the answer was lost: with a key, repeat the call.
         """
-        item = Item(message, key, expires_at, send_at, purpose)
+        item = Item(message, key, expires_at, send_at, purpose, tag)
         (answer,) = self.enqueue_many([item], sub_account=sub_account, priority=priority)
         return _taken(answer)
 
@@ -99,7 +102,8 @@ class Producer:
         sub_account: str | None = None,
         priority: Priority = Priority.NORMAL,
     ) -> list[Enqueued]:
-        """Store many messages; a key known with another body gives `Taken.CONFLICT`.
+        """Store many messages; a key known with another body gives `Taken.CONFLICT`, one tag too many
+        `Taken.TAG_REFUSED`.
 
         Every message is checked before the first is stored. A failure of the store in the middle leaves
         whole groups of 500 stored; with keys, a repeat adds the missing ones.
@@ -159,10 +163,11 @@ class AsyncProducer:
         expires_at: datetime | None = None,
         send_at: datetime | None = None,
         purpose: Purpose | None = None,
+        tag: str | None = None,
     ) -> Enqueued:
         """As `Producer.enqueue`."""
         account = self._settings.sub_account_id(sub_account)
-        item = Item(message, key, expires_at, send_at, purpose)
+        item = Item(message, key, expires_at, send_at, purpose, tag)
         packed = await carry_out_async(self._store, self._enqueuer.pack([item], account))
         return _taken(await self._writes.add(packed[0], account, priority))
 
@@ -197,6 +202,8 @@ class AsyncProducer:
 def _taken(answer: Enqueued) -> Enqueued:
     if answer.taken is Taken.CONFLICT:
         raise KeyConflict(answer.id)
+    if answer.taken is Taken.TAG_REFUSED:
+        raise BadTag(TOO_MANY_TAGS)
     if answer.taken is Taken.FORGOTTEN:
         raise MessageError(Problem("user", FORGOTTEN))
     return answer

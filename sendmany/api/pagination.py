@@ -27,6 +27,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Items of a page a
 
 
 ALL_NEEDED: Final = "For every sub-account at once it takes a token for all of them."
+NO_CURSOR: Final = "This is not the `next` of a page."
 NO_SUB_ACCOUNT: Final = "No such sub-account is configured, or it is not the caller's."
 
 
@@ -68,7 +69,7 @@ class Cursors:
             whole = b""
         signature, raw = whole[:SIGNATURE_BYTES], whole[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._sign(raw)):
-            raise unprocessable(UNFIT, [("query.cursor", "This is not the `next` of a page.")])
+            raise unprocessable(UNFIT, [("query.cursor", NO_CURSOR)])
         opened_at, _, lane = raw.decode().partition(":")
         return LanePlace(int(opened_at), lane)
 

@@ -26,7 +26,7 @@ def status_router(store: AsyncStore, settings: Settings, needs: Needs) -> APIRou
     manage = Depends(needs(Scope.MANAGE))
     add_campaigns(router, here, settings, read, people)
     add_exports(router, here, people)
-    add_messages(router, here, settings, read, people, Depends(needs(Scope.ENQUEUE)))
+    add_messages(router, here, settings, read, Depends(needs(Scope.ENQUEUE)))
     add_limits(router, here, settings, read, manage)
     add_breakers(router, here, settings, read, manage)
     add_person(router, store, settings, people, manage)

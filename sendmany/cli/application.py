@@ -35,7 +35,7 @@ COMMANDS = {
     ),
     "message": Entry(
         "sendmany.cli.message:app",
-        "Send a single message; show the status of one; cancel one that still waits.",
+        "Send a single message; show the status of one; list those of a day; cancel one that waits.",
         _SEND,
     ),
     "outcomes": Entry(

@@ -1,6 +1,8 @@
-"""`sendmany message send|show|cancel`: one message for one person."""
+"""`sendmany message send|show|list|cancel`: one message for one person."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -9,24 +11,25 @@ import typer
 from config.settings import load_settings
 from dashboard.message import MessageStatus, explain, message_status_of
 from dashboard.message import as_json as message_status_as_json
-from producer import BadPurpose, Priority, Producer, Purpose
+from dashboard.message_page import DayMessage, MessageFilter, day_page
+from producer import BadPurpose, BadTag, Priority, Producer, Purpose
 from producer.campaigns.schedule import read_time
 from producer.errors import BadTiming, InputError
-from producer.messages.enqueue import ids_by_key
+from producer.messages.enqueue import ids_by_key, lanes_of_day
 from sendmany.api.schemas.message_status import MOST_WANTED
 from sendmany.cli.options import Json, Region, SubAccount, lane_called
 from sendmany.cli.recipients import find_message, message_for, recipient_of, wait_for_end
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import print_json, say, show, show_table, table_of
 from store.client import Store
 from store.errors import UnknownLane
 from store.queue.cancel import cancel_message
 from store.queue.enqueue import Taken
 from store.reports.waiting import now_ms
-from store.states import PROVIDER_HAS_IT
+from store.states import PROVIDER_HAS_IT, State
 
 app = typer.Typer(
-    help="Send a single message; show the status of one; cancel one that still waits.",
+    help="Send a single message; show the status of one; list those of a day; cancel one that waits.",
     no_args_is_help=True,
 )
 
@@ -53,6 +56,9 @@ def send(
         typer.Option(
             help="What it is for. Default: the registered category of its template, else utility."
         ),
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="Kind of message, to list those of a day by.")
     ] = None,
     at: Annotated[
         str | None,
@@ -88,9 +94,10 @@ def send(
             sub_account=sub_account,
             priority=priority,
             purpose=purpose,
+            tag=tag,
             send_at=datetime.fromtimestamp(read_time(at).ms / 1000, UTC) if at else None,
         )
-    except (BadPurpose, BadTiming) as error:
+    except (BadPurpose, BadTag, BadTiming) as error:
         raise InputError(f"Nothing was sent: {error.rule}") from error
     if wait:
         _wait(store, answer.id, timeout, as_json=as_json)
@@ -145,6 +152,54 @@ def show_message(
         _tell(store, [*ids, *found.values()][0], as_json=as_json)
     else:
         _tell_several(store, ids, found, unknown_keys, as_json=as_json)
+
+
+@app.command("list")
+def list_messages(
+    day: Annotated[
+        str, typer.Option("--date", metavar="2026-12-03", help="The day, in UTC. Default: today.")
+    ] = "",
+    states: Annotated[
+        list[State] | None, typer.Option("--state", help="Only these; may be given again.")
+    ] = None,
+    sub_account: Annotated[
+        str | None, typer.Option("--sub-account", metavar="ID", help="Only of this one.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="Only those that were enqueued with it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the single messages that were enqueued on a day, with their status, urgent ones first.
+
+    Example: `sendmany message list --date 2026-12-03 --state failed`
+    """
+    settings = load_settings()
+    try:
+        on = date.fromisoformat(day) if day else datetime.now(UTC).date()
+    except ValueError:
+        raise InputError(f'"{day}" is no date: write 2026-12-03') from None
+    whose = [settings.sub_account_id(sub_account)] if sub_account else [*settings.sub_accounts]
+    lanes = [*chain.from_iterable(lanes_of_day(one, on) for one in whose)]
+    store, found = connect(settings), list[DayMessage]()
+    wanted = MessageFilter(states or (), tag=tag, limit=limit)
+    page = day_page(store, lanes, wanted)
+    found += page.items
+    while page.next is not None and len(found) < limit:
+        page = day_page(store, lanes, replace(wanted, cursor=page.next, limit=limit - len(found)))
+        found += page.items
+    if as_json:
+        print_json([one.model_dump(mode="json") for one in found])
+    elif found:
+        columns = ("message", "number", "state", "since", "tag", "meaning")
+        show_table(table_of(columns, map(_row, found)))
+    else:
+        show("There is no such message.")
+    if page.next is not None:
+        say("There may be more: give a larger --limit.")
+
+
+def _row(one: DayMessage) -> tuple[str, ...]:
+    return one.id, one.number or "", one.state, one.changed_at or "", one.tag or "", one.meaning
 
 
 @app.command("cancel")

@@ -50,7 +50,10 @@ def expire_step(lane: str, *, most: int = KEYS_A_STEP) -> Call[int]:
     """
     keys = lane_keys(lane)
     prefixes = (keys.outcomes, keys.attempt_logs, keys.ids, keys.numbers, keys.values)
-    fixed = (keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring, keys.outbox)
+    fixed = (
+        keys.meta, keys.counts, keys.codes, keys.stats, keys.dead, keys.expiring, keys.outbox, keys.tags,
+        keys.tagged,
+    )  # fmt: skip
 
     def remove(left: int) -> Call[int] | int:
         if left <= 0:

@@ -14,6 +14,8 @@ from store.records.outcome import are_numbers, is_number, number_fields
 
 STRETCH = 1000
 """Most scheduled messages that share a retry batch: as many as a script handles at once."""
+MOST_TAGS = 100
+"""Most different tags of a lane: each has a number of one byte."""
 _BODY_BYTES = 8  # of a body's digest
 _NO_KEY = bytes(16 + _BODY_BYTES)  # in place of the digests
 
@@ -106,6 +108,7 @@ class Taken(StrEnum):
     NEW = "n"
     DUPLICATE = "d"  # the key is known, with the same body: returns the first id
     CONFLICT = "c"  # the key is known, with another body
+    TAG_REFUSED = "t"  # not stored: the lane has as many other tags as it may
     FORGOTTEN = "f"  # not stored: the person was forgotten and opted out of such messages
 
 
@@ -116,6 +119,7 @@ class NewMessage(NamedTuple):
     key_digest: bytes  # 16 bytes of the idempotency key; empty for none
     body_digest: bytes  # 8 bytes, to tell a repeat from a conflict
     due_ms: int = 0  # ms since 1970: not sent before
+    tag: str = ""  # to be found by, without newlines
 
 
 def enqueue_messages(
@@ -141,7 +145,7 @@ def enqueue_messages(
     heads = b"".join(
         [
             key + body + _place(buckets, key) if key else _NO_KEY + b"\0\0"
-            for _, key, body, _ in messages
+            for _, key, body, _, _ in messages
         ]
     )
     if len(heads) != (len(_NO_KEY) + 2) * n:
@@ -149,7 +153,7 @@ def enqueue_messages(
     seconds: dict[int, int] = {}  # second → its position, from 0
     later = [
         (place, due, seconds.setdefault(-(-due // 1000), len(seconds)))
-        for place, (_, _, _, due) in enumerate(messages, 1)
+        for place, (_, _, _, due, _) in enumerate(messages, 1)
         if due > 0
     ]
     stretches = range(next_index // STRETCH, next_index // STRETCH + n // STRETCH + 2)
@@ -157,13 +161,17 @@ def enqueue_messages(
     touched = (keys.meta, keys.counts, keys.queue, keys.retries, *keys.seen(day, buckets), *retries)
     lines = _joined([message.line for message in messages])
     belief = (lane, day, len(buckets), stretches.start, STRETCH, len(stretches))
+    tags = "\n".join([message.tag for message in messages])
+    has_tags = len(tags) >= n  # there are n - 1 newlines
+    tags, touched = (f"{tags}\n", (*touched, keys.tags, keys.tagged)) if has_tags else ("", touched)
 
     def parse(reply: Any) -> list[tuple[Taken, str]] | Call[list[tuple[Taken, str]] | None] | None:
         if text(reply[0]) == "again":
             return enqueue_messages(lane, messages, day=int(reply[1]), next_index=int(reply[2]))
         return _taken(lane, n, reply)
 
-    args: tuple[Argument, ...] = (*belief, lines, heads, *chain.from_iterable(later))
+    given = (lines, heads, tags, MOST_TAGS)
+    args: tuple[Argument, ...] = (*belief, *given, *chain.from_iterable(later))
     return script_call("enqueue_messages", touched, args, parse)
 
 

@@ -4,23 +4,28 @@
 -- midnight and priorities. A bucket of a day expires two days after its first key, which is not before
 -- that day and the next are over. A scheduled message is put into a retry batch, shared by those of one
 -- second and one stretch of indexes. Day and stretch are the caller's assumptions: if they are wrong,
--- and so are its keys, nothing is done and the right ones are returned.
+-- and so are its keys, nothing is done and the right ones are returned. Tags are numbered from 1, as they
+-- come; a string has the number of each message's tag in a byte. A message whose tag finds no number left
+-- is not stored.
 -- KEYS: meta, counts, queue, retry batches, then for each bucket: today's, yesterday's; then for each
---       second: the retry batches of the stretches from the assumed one
+--       second: the retry batches of the stretches from the assumed one; if there are tags: the numbers
+--       of the tags, those of the messages
 -- ARGV: lane id, day (since 1970), buckets, stretch, indexes to a stretch, stretches to a second,
 --       messages (one a line), their heads (16 bytes of the idempotency key's digest, 8 bytes of the
---       body's, 2 bytes: which of the buckets, from 1; zeros where there is no key), then for each
---       scheduled one: position among the messages, from 1, due time in ms since 1970, which of the
---       seconds, from 0
+--       body's, 2 bytes: which of the buckets, from 1; zeros where there is no key), their tags (a line
+--       each; '' where none has one), most tags of a lane, then for each scheduled one: position among
+--       the messages, from 1, due time in ms since 1970, which of the seconds, from 0
 -- Returns: {'ok', revision, first new index, position, answer, position, answer …} for those that are
---          not new: 'd<id>' (done before) or 'c<id>' (conflict); the others have the following indexes
---          in their order. Or {'again', day, next index}, or {status} when the lane is closed
--- include: clock, job_sections
+--          not new: 'd<id>' (done before), 'c<id>' (conflict), 't' (no room for its tag); the others
+--          have the following indexes in their order. Or {'again', day, next index}, or {status} when the
+--          lane is closed
+-- include: clock, job_sections, tags
 local meta, counts, queue, retries = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local lane_id, day, buckets = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local believed, stretch, stretches = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local messages, heads = ARGV[7], ARGV[8]
-local FIRST_BUCKET, FIRST_DELAYED = 5, 9
+local tag_lines, most_tags = ARGV[9], tonumber(ARGV[10])
+local FIRST_BUCKET, FIRST_DELAYED = 5, 11
 local KEY, HEAD = 16, 26
 local NO_KEY = string.rep('\0', HEAD)
 local KEPT_SECONDS = 2 * 86400
@@ -63,30 +68,38 @@ local function packed(jobs)
   end
   return section(n, 0, base, table.concat(lines, '\n'))
 end
--- The stored value of a key; an unknown key is claimed for this message.
-local function known(key, body, bucket)
-  local of_today = KEYS[FIRST_BUCKET + 2 * (bucket - 1)]
-  local of_yesterday = KEYS[FIRST_BUCKET + 2 * (bucket - 1) + 1]
-  local before = redis.call('HGET', of_today, key) or redis.call('HGET', of_yesterday, key)
-  if before then return before end
+local function remember(key, of_today, body)
   redis.call('HSET', of_today, key, body .. lane_id .. '.' .. index)
   if redis.call('HLEN', of_today) == 1 then redis.call('EXPIRE', of_today, KEPT_SECONDS) end
 end
+local tags, tagged = KEYS[#KEYS - 1], KEYS[#KEYS] -- if there are any
+local tag_of, number_of, marks = {}, { [''] = 0 }, {}
+for tag in string.gmatch(tag_lines, '([^\n]*)\n') do tag_of[#tag_of + 1] = tag end
 
 local place = 0
 for line in string.gmatch(messages, '[^\n]+') do
   local head = string.sub(heads, place * HEAD + 1, (place + 1) * HEAD)
-  local body, before = string.sub(head, KEY + 1, -3), nil
+  local key, body, before, bucket = nil, string.sub(head, KEY + 1, -3), nil, nil
   place = place + 1
   if head ~= NO_KEY then
     local high, low = string.byte(head, HEAD - 1, HEAD)
-    before = known(string.sub(head, 1, KEY), body, high * 256 + low)
+    key, bucket = string.sub(head, 1, KEY), FIRST_BUCKET + 2 * (high * 256 + low - 1)
+    before = redis.call('HGET', KEYS[bucket], key) or redis.call('HGET', KEYS[bucket + 1], key)
+  end
+  local tag = tag_of[place]
+  if tag and not before then
+    number_of[tag] = number_of[tag] or tag_number(tags, tag, most_tags)
   end
   if before then
     local same = string.sub(before, 1, #body) == body
     answers[#answers + 1] = place
     answers[#answers + 1] = (same and 'd' or 'c') .. string.sub(before, #body + 1)
+  elseif tag and not number_of[tag] then
+    answers[#answers + 1] = place
+    answers[#answers + 1] = 't'
   else
+    if key then remember(key, KEYS[bucket], body) end
+    if tag then marks[#marks + 1] = string.char(number_of[tag]) end
     local jobs = group_of(place)
     jobs.indexes[#jobs.indexes + 1], jobs.lines[#jobs.lines + 1] = index, line
     index = index + 1
@@ -105,4 +118,5 @@ for retry, jobs in pairs(later) do
 end
 if delayed > 0 then redis.call('HINCRBY', counts, 'delayed', delayed) end
 if index > first then redis.call('HSET', meta, 'next', index) end
+if #marks > 0 then redis.call('SETRANGE', tagged, first, table.concat(marks)) end
 return answers

@@ -28,6 +28,7 @@ from store.records.outcome import (
     read_record,
     read_records,
 )
+from store.reports.tags import LaneTags
 from store.states import FUNNEL, Stage, State
 
 PACE_GAP_MS = 10_000
@@ -175,6 +176,7 @@ class MessageReport:
     outcome: Outcome | None  # None: never tried
     recipient: str  # digits without +, or a channel user id; empty while a notification waits
     attempt_log: tuple[str, ...]  # '<attempt> <origin> <code> <time> <batch>'
+    tag: str  # kind of a single message; empty for none
 
 
 def message_report(store: Store, message_id: str) -> MessageReport:
@@ -200,9 +202,10 @@ def message_report(store: Store, message_id: str) -> MessageReport:
     recipient = outcome.number if outcome else store.run(number_of(lane_id, index))
     if not recipient:
         recipient = long_ids(store, lane_id, index).get(index, "")
-    return MessageReport(
-        lane, index, outcome, recipient, _attempts(store, keys.attempt_log(index), index)
-    )
+    log, tag = _attempts(store, keys.attempt_log(index), index), ""
+    if lane.kind != "campaign":
+        tag = LaneTags(store, lane_id).of(index)
+    return MessageReport(lane, index, outcome, recipient, log, tag)
 
 
 def _report(lane_id: str, reply: Any) -> LaneReport | None:

@@ -20,8 +20,9 @@ pytestmark = [
 ]
 PROGRAM = """
 import sys, time
+from datetime import datetime
 from generated import AuthenticatedClient
-from generated.api.messages import enqueue_message, show_message
+from generated.api.messages import enqueue_message, find_messages, show_message
 from generated.models import EnqueueMessageMessageIn
 
 url, token = sys.argv[1:]
@@ -31,6 +32,7 @@ with AuthenticatedClient(base_url=url, token=token) as client:
             "user": {"msisdn": "+447700900001"}, "type": "text", "content": {"text": "Hello"}
         },
         "key": "hello-1",
+        "tag": "hello",
     }
     sent = enqueue_message.sync(client=client, body=EnqueueMessageMessageIn.from_dict(body))
     again = enqueue_message.sync(client=client, body=EnqueueMessageMessageIn.from_dict(body))
@@ -38,7 +40,9 @@ with AuthenticatedClient(base_url=url, token=token) as client:
     while (found := show_message.sync(sent.id, client=client)).state != "accepted":
         assert time.monotonic() < give_up, found
         time.sleep(0.1)
-    print(sent.status, again.status, sent.id == again.id, found.state)
+    day = datetime.strptime(sent.id.partition(".")[0][-6:], "%y%m%d").date()
+    listed = [one.id for one in find_messages.sync(client=client, date=day, tag="hello").items]
+    print(sent.status, again.status, sent.id == again.id, found.state, listed == [sent.id])
 """
 
 
@@ -67,4 +71,4 @@ def test_a_generated_client_sends_a_message_and_finds_it(tmp_path: Path) -> None
             text=True,
         )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.split() == ["accepted", "duplicate", "True", "accepted"]
+    assert ran.stdout.split() == ["accepted", "duplicate", "True", "accepted", "True"]

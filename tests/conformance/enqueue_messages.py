@@ -7,9 +7,10 @@ import pytest
 from store.client import Store, command
 from store.keys import lane_keys
 from store.lanes.lane import LaneStatus, find_lane, move_lane
-from store.queue.enqueue import STRETCH, NewMessage, Taken, enqueue_messages, find_keys
+from store.queue.enqueue import MOST_TAGS, STRETCH, NewMessage, Taken, enqueue_messages, find_keys
 from store.queue.settlement import promote_due
 from store.records.job_section import Job, count
+from store.reports.tags import LaneTags, has_tag
 from store.reports.waiting import scheduled_for
 from store.states import State
 from tests.conformance import given
@@ -198,6 +199,69 @@ class TestEnqueueMessages:
         assert found == [f"{LANE}.0", f"{LANE}.1", ""]
         assert store.run(find_keys(LANE, digests, day=today + 1)) == ["", f"{LANE}.1", ""]
         assert store.run(find_keys(other, digests, day=today)) == [""] * 3
+
+
+def tagged(tag: str, text: str = "Code 1", key: str = "") -> NewMessage:
+    return given.message(text, key)._replace(tag=tag)
+
+
+def tags_of(store: Store, n: int) -> list[str]:
+    tags = LaneTags(store, LANE)
+    return [tags.of(index) for index in range(n)]
+
+
+class TestTags:
+    def test_each_message_has_its_own(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, given.message("no tag"))
+        assert not store.client.exists(lane_keys(LANE).tags, lane_keys(LANE).tagged)
+        enqueue(store, tagged("code", key="a"), given.message("none"), later(3600, "later"))
+        mixed = [tagged("news"), tagged("code", key="a"), later(3600)._replace(tag="code")]
+        answers = enqueue(store, *mixed)
+        assert answers is not None
+        assert [how for how, _ in answers] == [Taken.NEW, Taken.DUPLICATE, Taken.NEW]
+        assert tags_of(store, 7) == ["", "code", "", "", "news", "code", ""]
+        assert store.run(has_tag(LANE, "news"))
+        assert not store.run(has_tag(LANE, "other"))
+        assert given.balanced(store, LANE)
+
+    def test_they_are_found_behind_the_first_thousand(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, *[given.message("x")] * 998)
+        enqueue(store, *[tagged(f"t{i}") for i in range(5)])
+        assert tags_of(store, 1004)[997:] == ["", "t0", "t1", "t2", "t3", "t4", ""]
+        assert LaneTags(store, LANE).of(5_000_000) == ""
+
+    def test_one_too_many_is_refused_and_leaves_nothing(self, store: Store) -> None:
+        given.notifications(store)
+        enqueue(store, *[tagged(f"t{i}") for i in range(MOST_TAGS - 1)])
+        enqueue(store, tagged("t5", key="known"))
+        answers = enqueue(
+            store,
+            tagged("last"), tagged("more", key="a"), tagged("t7", "seventh"), tagged("more"),
+            tagged("more", key="known"), given.message("none"),
+        )  # fmt: skip
+        assert answers == [
+            (Taken.NEW, f"{LANE}.100"),
+            (Taken.TAG_REFUSED, ""),
+            (Taken.NEW, f"{LANE}.101"),
+            (Taken.TAG_REFUSED, ""),
+            (Taken.DUPLICATE, f"{LANE}.99"),
+            (Taken.NEW, f"{LANE}.102"),
+        ]
+        assert tags_of(store, 103)[98:] == ["t98", "t5", "last", "t7", ""]
+        assert store.client.hlen(lane_keys(LANE).tags) == MOST_TAGS
+        assert given.balanced(store, LANE)
+        again = tagged("t1", key="a")
+        assert enqueue(store, again) == [(Taken.NEW, f"{LANE}.103")]
+
+    def test_a_lane_has_its_own(self, store: Store) -> None:
+        given.notifications(store)
+        given.notifications(store, TOMORROW)
+        enqueue(store, tagged("code"))
+        enqueue(store, tagged("news"), lane=TOMORROW)
+        assert tags_of(store, 1) == ["code"]
+        assert LaneTags(store, TOMORROW).of(0) == "news"
 
 
 def later(seconds: float, text: str = "Code 1", key: str = "") -> NewMessage:

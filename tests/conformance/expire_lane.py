@@ -17,7 +17,7 @@ from store.lanes.retention import (
     holder_of,
     note_ended,
 )
-from store.queue.enqueue import Place, enqueue_rows
+from store.queue.enqueue import Place, enqueue_messages, enqueue_rows
 from store.receipts.status_updates import apply_records
 from store.records.job_section import Job
 from store.states import State
@@ -58,6 +58,19 @@ class TestExpireLane:
         assert left == sorted(left, reverse=True)
         assert store.run(expire_step(lane)) == 0  # a repeat
         assert keys_of(store, lane) == []
+
+    def test_the_tags_of_a_lane_go_with_it(self, store: Store) -> None:
+        lane = given.notifications(store)
+        store.run(enqueue_messages(lane, [given.message("Code 1")._replace(tag="code")]))
+        store.run(move_lane(lane, "close"))
+        claim = given.claim(store, lane)
+        given.settle(store, lane, claim, given.ended(State.ACCEPTED, claim.jobs))
+        store.client.delete(lane_keys(lane).done("in_flight:b1"))  # ten minutes have passed
+        base = lane_keys(lane).base
+        assert f"{base}:tagged".encode() in store.client.keys(f"{base}:*")
+        while store.run(expire_step(lane)) > 0:
+            pass
+        assert store.client.keys(f"{base}:*") == []
 
     def test_a_step_removes_no_more_than_it_may(self, store: Store) -> None:
         lane = finished(store, 9500)

@@ -27,7 +27,7 @@ MessageId = Annotated[
     ),
 ]
 Recipient = Annotated[
-    str,
+    str | None,
     Query(
         pattern=r"^[+ ]?[0-9]{7,20}$|^[A-Z]{2}\.[A-Za-z0-9]{1,128}$",
         description="In international form, or the id of a user of a channel.",
@@ -54,6 +54,7 @@ class MessageOut(BaseModel):
     purpose: Purpose | None  # as it was sent; null: not sent yet, or by an older version
     pricing: str | None  # the category it was charged as, from receipts
     doubt: Doubt  # what the person may have received beyond the state
+    tag: str | None  # kind of a single message, as it was enqueued
     attempt_log: list[str]  # earlier attempts: attempt, origin, code, s since 1970, batch
     waits_until: str | None  # no change before
     why: list[str]  # explanations in sentences
@@ -135,6 +136,7 @@ def message_out(status: MessageStatus, *, with_number: bool) -> MessageOut:
         purpose=outcome.purpose if outcome else None,
         pricing=outcome.pricing.name.lower() if outcome and outcome.pricing else None,
         doubt=status.doubt,
+        tag=status.report.tag or None,
         attempt_log=list(status.report.attempt_log),
         waits_until=moment_out(waits_until(status)),
         why=explain(status)[1:],

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from chatapps.messages.scalar_types import Moment
+from producer.messages.item import LONGEST_TAG, TAG_RULE
+from store.queue.enqueue import MOST_TAGS
 
 MOST_ITEMS: Final = 10_000
 LONGEST_KEY: Final = 256
@@ -83,6 +85,14 @@ class MessageIn(BaseModel):
             description="What it is for: opt-outs are held against it. Without it the registered "
             "category of its template, else `utility`. That category cannot be lowered; "
             "`authentication` needs a template that is registered as such."
+        ),
+    ] = None
+    tag: Annotated[
+        str | None,
+        Field(
+            description="Kind of message, to list those of a day by: "
+            f"{TAG_RULE}. At most {MOST_TAGS} different ones a day, sub-account and priority.",
+            json_schema_extra={"maxLength": LONGEST_TAG, "examples": ["login-code"]},
         ),
     ] = None
     expires_at: Annotated[

@@ -274,6 +274,12 @@ def _(store: Store) -> AnyCall:
     return enqueue_messages(given.notifications(store), messages, day=_today())
 
 
+@case("enqueue_messages", "messages with tags")
+def _(store: Store) -> AnyCall:
+    messages = [given.message(f"x {i}", key=f"key {i}")._replace(tag=f"t{i}") for i in range(3)]
+    return enqueue_messages(given.notifications(store), messages, day=_today())
+
+
 def _today() -> int:
     return int(time.time()) // 86_400
 

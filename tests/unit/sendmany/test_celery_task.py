@@ -17,6 +17,7 @@ from store.client import Call, Store
 from store.errors import StoreFault, StoreFull, StoreUnavailable
 from store.lanes.lane import list_lanes, move_lane, read_counts
 from store.queue.enqueue import Taken
+from store.reports.lane_report import message_report
 from store.scripts import load_scripts
 from store.states import State
 from worker.process.tasks import app
@@ -90,6 +91,7 @@ def test_what_passes_is_tried_again_and_doubles_nothing(
         ({"message": OTP, "sub_account": "+447700900001"}, "sub_account: is not configured"),
         ({"message": OTP, "+447700900001": 1}, "*: Extra"),
         ({"message": OTP, "expires_in": 60}, "expires_in"),
+        ({"message": OTP, "tag": "+447700900001"}, "tag: 1 to 64"),
         ({"message": OTP, "expires_at": "2020-01-01T00:00:00Z"}, "is over"),
     ],
 )
@@ -103,6 +105,11 @@ def test_poison_ends_in_a_line_of_the_log(
     assert (line["log_level"], line["task"]) == ("error", "t1")
     assert told in line["problems"]
     assert "447700900001" not in str(lines)
+
+
+def test_a_task_may_name_a_tag(taking: Callable[..., Any], store: Flaky) -> None:
+    id = taking(message=OTP, tag="code").id
+    assert message_report(store, id).tag == "code"
 
 
 def test_a_key_of_another_message_is_told(taking: Callable[..., Any]) -> None:

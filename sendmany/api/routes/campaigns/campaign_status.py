@@ -147,7 +147,7 @@ def add_campaigns(
         """Ended messages come first, by index, waiting ones after them. A page may hold fewer than
         `limit` and not be the last: continue while there is `next`."""
         lane = find_lane(store, campaign, caller.may_use)
-        wanted = MessageFilter(state or (), origin, code, doubt, cursor, limit)
+        wanted = MessageFilter(state or (), origin, code, doubt, cursor=cursor, limit=limit)
         return messages_page(store, lane.id, wanted)
 
     @router.get(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from chatapps.messages import MessageError
 from config.sections import SettingsError
 from config.settings import Settings
-from producer.errors import BadPurpose, BadTiming
+from producer.errors import BadPurpose, BadTag, BadTiming
 from producer.messages.enqueue import Order
 from producer.messages.item import Item, pack_item
 from sendmany.api.schemas.messages import (
@@ -42,6 +42,7 @@ class CommonIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     priority: PriorityName = "normal"
     sub_account: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
     purpose: PurposeName | None = None
+    tag: str | None = None
 
 
 Asked = CommonIn | MessageIn
@@ -131,6 +132,7 @@ def order(given: Asked, key: str | None, account: str, now_ms: int, registry: Re
         expires_at=_end(timed, now_ms) if timed else None,
         send_at=timed.send_at if timed else None,
         purpose=Purpose(given.purpose) if given.purpose else None,
+        tag=given.tag,
     )
     try:
         return Order(pack_item(item, now_ms, registry), account, Priority(given.priority))
@@ -141,6 +143,8 @@ def order(given: Asked, key: str | None, account: str, now_ms: int, registry: Re
         raise Refused("The provider would refuse the message.", problems) from None
     except BadTiming as error:
         raise Refused("Its times make no sense.", [_problem(error.member, error.rule)]) from None
+    except BadTag as error:
+        raise Refused("Its tag does not fit.", [_problem("tag", error.rule)]) from None
     except BadPurpose as error:
         raise Refused(
             "It is no authentication message.", [_problem("purpose", error.rule)]

@@ -1,13 +1,29 @@
 """`GET|DELETE /v1/messages…`: status of single messages, and the end of those that still wait."""
 
+from collections.abc import Iterable
+from datetime import date
+from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query
 
+from config.sections import SubAccountId
 from config.settings import Settings
 from dashboard.message import MessageStatus, explain, message_status_of
-from producer.messages.enqueue import ids_by_key
-from sendmany.api.pagination import FINDING, LOOKED_AT, Cursor, Cursors, Limit, walk_lanes
+from dashboard.message_page import DayPage, MessageFilter, UnknownCursor, day_page
+from producer.messages.enqueue import ids_by_key, lanes_of_day
+from sendmany.api.errors import UNFIT, unprocessable
+from sendmany.api.pagination import (
+    FINDING,
+    LOOKED_AT,
+    NO_CURSOR,
+    Cursor,
+    Cursors,
+    Limit,
+    sub_account_or_all,
+    walk_lanes,
+)
+from sendmany.api.routes.campaigns.exports import States
 from sendmany.api.routes.messages.message_orders import Refused, account_of
 from sendmany.api.schemas.message_status import (
     FoundOut,
@@ -34,8 +50,15 @@ LOOKED_INTO_FOR_EACH: Final = 1
 Campaign = Annotated[
     str | None, Query(min_length=1, max_length=200, description="Name or id; else all campaigns.")
 ]
-
-
+Day = Annotated[
+    date | None,
+    Query(alias="date", description="A day in UTC, as 2026-12-03: its single messages."),
+]
+Whose = Annotated[
+    SubAccountId | None,
+    Query(description="Only of this one; without it of all that the token is for."),
+]
+_EITHER: Final = "give either date (and state, sub_account, tag) or number (and campaign)"
 _UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such message, or it is not the caller's."}
 }
@@ -47,29 +70,50 @@ _TOO_LATE: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def add_messages(
-    router: APIRouter, store: Store, settings: Settings, read: Any, people: Any, enqueue: Any
+    router: APIRouter, store: Store, settings: Settings, read: Any, enqueue: Any
 ) -> None:
-    """Add the routes; `read`, `people` and `enqueue` are the dependencies for the caller's token."""
+    """Add the routes; `read` and `enqueue` are the dependencies for the caller's token."""
 
     @router.get(
         "/messages",
         tags=["messages"],
         operation_id="find_messages",
-        summary="Messages of campaigns by their recipient",
+        summary="The single messages of a day; or messages of campaigns by their recipient",
         responses=FINDING,
     )
     def find_messages(
-        number: Recipient,
-        caller: Annotated[Token, people],
+        caller: Annotated[Token, read],
+        day: Day = None,
+        state: States = None,
+        sub_account: Whose = None,
+        tag: Annotated[str | None, Query(max_length=64, description="Only those with it.")] = None,
+        number: Recipient = None,
         campaign: Campaign = None,
         cursor: Cursor = None,
         limit: Limit = 50,
-    ) -> FoundPage:
-        """Single messages are not found by number: keep the id that the enqueue returned.
+    ) -> DayPage | FoundPage:
+        """With `date` the messages that services enqueued on that day, with their status: urgent ones
+        first, of each priority ended ones before waiting ones. Their recipients are shown only to tokens
+        with the scope `people`.
+
+        With `number`, which needs the scope `people`, messages of campaigns. Single messages are not
+        found by number: keep the id that the enqueue returned.
 
         A page may hold fewer than `limit` and not be the last: continue while there is `next`.
         """
-        recipient = number.strip(" +")
+        if (day is None) == (number is None) or (campaign if day else state or sub_account or tag):
+            raise unprocessable(UNFIT, [("query", _EITHER)])
+        if day is not None:
+            lanes = _lanes_of(day, caller, sub_account)
+            return _of_day(
+                store,
+                caller,
+                lanes,
+                MessageFilter(state or (), tag=tag, cursor=cursor, limit=limit),
+            )
+        if Scope.PEOPLE not in caller.scopes:
+            raise HTTPException(403, "To search by number takes a token with the scope people.")
+        recipient = (number or "").strip(" +")
         if campaign is None:
             return _everywhere(store, caller, recipient, cursor, limit)
         found = _in_lane(store, find_lane(store, campaign, caller.may_use), recipient)
@@ -124,6 +168,12 @@ def add_messages(
             raise HTTPException(409, f"It cannot be cancelled any more: {explain(now)[1]}.")
         return message_out(_status(message, caller), with_number=Scope.PEOPLE in caller.scopes)
 
+    def _lanes_of(day: date, caller: Token, sub_account: str | None) -> list[str]:
+        accounts: Iterable[str] = filter(caller.may_use, settings.sub_accounts)
+        if sub_account is not None:
+            accounts = [sub_account_or_all(settings, caller, sub_account)]
+        return [*chain.from_iterable(lanes_of_day(one, day) for one in accounts)]
+
     def _by_key(wanted: WantedIn, caller: Token) -> dict[str, str]:
         if not wanted.keys:
             return {}
@@ -145,6 +195,17 @@ def add_messages(
         except UnknownLane:
             return None
         return status if caller.may_use(status.report.lane.sub_account) else None
+
+
+def _of_day(store: Store, caller: Token, lanes: list[str], wanted: MessageFilter) -> DayPage:
+    try:
+        page = day_page(store, lanes, wanted)
+    except UnknownCursor:
+        raise unprocessable(UNFIT, [("query.cursor", NO_CURSOR)]) from None
+    if Scope.PEOPLE not in caller.scopes:
+        for one in page.items:
+            one.number = None
+    return page
 
 
 def _everywhere(

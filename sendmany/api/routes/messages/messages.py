@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from config.settings import Settings
 from producer.errors import FORGOTTEN
 from producer.messages.enqueue import Enqueuer, Order
-from producer.messages.item import NO_TEMPLATES, Enqueued
+from producer.messages.item import NO_TEMPLATES, TOO_MANY_TAGS, Enqueued
 from producer.messages.write_coalescer import MessageWrites
 from producer.wake import SendWakeUp
 from sendmany.api.errors import unprocessable
@@ -109,8 +109,8 @@ def messages_router(
         """A 202 means that the message is stored and will be sent by a worker.
 
         With a key the request may be repeated: the same key with the same message returns the first id.
-        Message and recipient are compared; not priority, expiry, schedule. After a 503, or without an
-        answer, the message may be stored or not: repeat it with its key.
+        Message and recipient are compared; not priority, expiry, schedule, tag. After a 503, or without
+        an answer, the message may be stored or not: repeat it with its key.
         """
         await intake.take_quota(request, caller, 1)
         return await intake.take_one(await request.body(), request.headers.raw, caller)
@@ -212,6 +212,8 @@ class MessageIntake:
             raise HTTPException(409, _no_lane(priority)) from stored
         if stored.taken is Taken.CONFLICT:
             raise HTTPException(409, f"The key was used for another message, {stored.id}")
+        if stored.taken is Taken.TAG_REFUSED:
+            raise unprocessable("Its tag does not fit.", [("tag", TOO_MANY_TAGS)])
         if stored.taken is Taken.FORGOTTEN:
             raise HTTPException(422, f"The person {FORGOTTEN}.")
         return _accepted({"id": stored.id, "status": _OUTCOMES[stored.taken]})
@@ -280,6 +282,9 @@ def _result(wanted: Order, stored: Enqueued | StoreError) -> Mapping[str, Any]:
         return {"status": Outcome.CONFLICT, "problems": [problem]}
     if isinstance(stored, StoreError):
         return {"status": "unavailable"}
+    if stored.taken is Taken.TAG_REFUSED:
+        problem = {"path": "tag", "message": TOO_MANY_TAGS}
+        return {"status": Outcome.INVALID, "problems": [problem]}
     if stored.taken is Taken.FORGOTTEN:
         problem = {"path": "message.user", "message": FORGOTTEN}
         return {"status": Outcome.INVALID, "problems": [problem]}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatapps.messages import MessageError, read_message
-from producer.errors import BadPurpose, BadTiming
+from producer.errors import BadPurpose, BadTag, BadTiming
 from producer.messages.item import FURTHEST_DAYS, Item, pack_item
 from store.purposes import Purpose
 
@@ -28,7 +28,7 @@ def in_(**time: float) -> datetime:
 
 def test_a_line_holds_the_recipient_and_the_message() -> None:
     packed = pack_item(Item(OTP))
-    assert packed == (b"447700900001\t" + BODY, b"", b"", 0)
+    assert packed == (b"447700900001\t" + BODY, b"", b"", 0, "")
 
 
 def test_a_model_of_a_message_is_packed_like_its_json() -> None:
@@ -190,3 +190,30 @@ def test_authentication_takes_a_template_that_is_registered_as_such() -> None:
             pack_item(item, registry=registry)
     with pytest.raises(BadPurpose):
         pack_item(Item(OTP, purpose=Purpose.AUTHENTICATION))
+
+
+@pytest.mark.parametrize("tag", ["code", "Login.code:v2_b-1", "2026-12-03-news", "x" * 64, "_"])
+def test_a_tag_is_kept(tag: str) -> None:
+    assert pack_item(Item(OTP, tag=tag)).tag == tag
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "",
+        " ",
+        "a b",
+        "a\n",
+        "caf\u00e9",
+        "a/b",
+        "x" * 65,
+        "447700900123",
+        "to-447700900123",
+        "1",
+        "123456",
+    ],
+)
+def test_a_tag_that_could_be_a_person_or_break_a_line_is_refused(tag: str) -> None:
+    with pytest.raises(BadTag, match="a kind of message, not a person") as refused:
+        pack_item(Item(OTP, tag=tag))
+    assert "447700900123" not in str(refused.value)

@@ -8,7 +8,7 @@ import pytest
 from chatapps.messages import MessageError
 from config.sections import SettingsError
 from config.settings import Settings
-from producer import BadPurpose, Item, KeyConflict, Priority, Producer, Purpose
+from producer import BadPurpose, BadTag, Item, KeyConflict, Priority, Producer, Purpose
 from store.client import Store
 from store.lanes.lane import Lane, list_lanes, move_lane, read_counts
 from store.queue.enqueue import Taken
@@ -171,3 +171,12 @@ def test_authentication_is_held_against_the_registry_of_the_sub_account(
     store.run(keep_registry("Shop", {}))
     enqueue()
     assert store.run(read_counts(only_lane(store).id)) == {State.QUEUED: 2}
+
+
+def test_the_hundred_and_first_tag_of_a_day_is_refused(producer: Producer, store: Store) -> None:
+    items = [Item(OTP, tag=f"t{n}") for n in range(100)]
+    producer.enqueue_many(items, sub_account="Shop")
+    with pytest.raises(BadTag, match="100 other tags of this priority today"):
+        producer.enqueue(OTP, sub_account="Shop", tag="more")
+    producer.enqueue(OTP, sub_account="Shop", tag="t7")
+    assert store.run(read_counts(only_lane(store).id)) == {State.QUEUED: 101}

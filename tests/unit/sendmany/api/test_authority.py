@@ -6,7 +6,7 @@ The routes are those of the OpenAPI document: one that is added is tried here to
 import base64
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from chatapps.rendering.compiled import compile_content
 from config.settings import Settings
 from dashboard.person import Progress
+from producer.messages.enqueue import lanes_of_day
 from sendmany.api import pagination
 from sendmany.api.app import create_app
 from sendmany.api.routes.messages import message_status
@@ -38,6 +39,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 OURS, THEIRS = "ours", "theirs-account"
 NAME, REASON = "Their secret spring", "their key is refused"
 NUMBER = "447700900000"
+DAY = date(2026, 12, 3)
 TOMORROW = f"{(datetime.now(UTC) + timedelta(days=1)).date()} 10:00 UTC"
 ENDPOINT = "127.0.0.1:1"
 SETTINGS = Settings(
@@ -89,14 +91,15 @@ async def house() -> AsyncIterator[House]:
     new = new_draft(here, DRAFT, THEIRS)
     file = write_file(here, new, THEIRS, [b"phone\n+447700900123\n"])
     create_draft(here, new, DRAFT, THEIRS, Draft({"message": FORM["message"]}, (file,)))
-    open_notifications(here, given.NOTIFICATIONS, THEIRS, Priority.URGENT, Policies("resend"))
-    here.run(enqueue_messages(given.NOTIFICATIONS, [given.message("secret")]))
+    notifications = lanes_of_day(THEIRS, DAY)[0]
+    open_notifications(here, notifications, THEIRS, Priority.URGENT, Policies("resend"))
+    here.run(enqueue_messages(notifications, [given.message("secret")]))
     here.run(open_breaker(THEIRS, "account", REASON, by="operator"))
     erasure = Progress(state="done", messages=1).as_json()
     here.client.set(forgetting(ERASURE), json.dumps({**erasure, "heard_at": 0.0}))
     types, url = check_types(["message.delivered"]), f"http://{ENDPOINT}/"
     hook, _ = add_subscription(here, key_of(SETTINGS), 1, url, types, THEIRS, with_numbers=False)
-    yield House(app, store, here, lane, given.NOTIFICATIONS, hook.id)
+    yield House(app, store, here, lane, notifications, hook.id)
     await store.close()
 
 
@@ -195,6 +198,8 @@ def _requests(route: Route, house: House) -> list[dict[str, Any]]:
             {"params": {"number": f"+{NUMBER}"}},
             {"params": {"number": NUMBER, "campaign": NAME}},
             {"params": {"number": NUMBER, "campaign": house.campaign}},
+            {"params": {"date": DAY}},
+            {"params": {"date": DAY, "sub_account": THEIRS}},
         ],
         ("GET", "/v1/outcomes"): [{"params": {"sub_account": THEIRS}}],
         ENDLESS_OUTCOMES: [{"params": {"sub_account": THEIRS}}],

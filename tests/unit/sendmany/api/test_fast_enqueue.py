@@ -47,6 +47,7 @@ CASES: dict[str, list[tuple[bytes, Headers]]] = {
     "odd": [(json.dumps({"message": ODD}).encode(), []), (b'{"message": {}, "x": 1}', [])],
     "urgent": [(json.dumps({"message": MESSAGE, "priority": "urgent"}).encode(), [])],
     "timed": [(json.dumps({"message": MESSAGE, "expires_in": n}).encode(), []) for n in (60, 0)],
+    "tagged": [(json.dumps({"message": MESSAGE, "tag": tag}).encode(), []) for tag in ("a", "1")],
     "not ours": [(json.dumps({"message": MESSAGE, "sub_account": "theirs"}).encode(), [])],
     "nobody's": [(json.dumps({"message": MESSAGE, "sub_account": "x"}).encode(), [])],
     "other type": [(SOUND, [("Content-Type", "text/plain")]), (SOUND, [("Accept", "image/png")])],

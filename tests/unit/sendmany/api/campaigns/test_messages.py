@@ -554,3 +554,19 @@ async def test_a_message_in_short_is_stored_as_the_providers_and_a_bad_one_told(
     body = [{"type": "body", "parameters": [{"type": "text", "text": "90441"}]}]
     template = {"name": "code", "language": "en", "components": body}
     assert json.loads(line.partition(b"\t")[2])["content"] == {"template": template}
+
+
+async def test_a_tag_that_does_not_fit_is_refused_and_the_others_are_stored(house: House) -> None:
+    bad = await house.post(message=OTP, tag="+447700900123")
+    assert bad.status_code == 422
+    assert "447700900123" not in bad.text
+    assert [one["path"] for one in bad.json()["problems"]] == ["tag"]
+    many = await house.batch(*[{"message": OTP, "tag": f"t{n}"} for n in range(101)])
+    assert (many.json()["accepted"], many.json()["invalid"]) == (100, 1)
+    (problem,) = many.json()["results"][100]["problems"]
+    one = await house.post(message=OTP, tag="more")
+    assert one.json()["problems"] == [problem]
+    assert "100 other tags of this priority today" in problem["message"]
+    assert (problem["path"], one.status_code) == ("tag", 422)
+    assert (await house.post(message=OTP, tag="t7")).status_code == 202
+    assert house.counts() == {State.QUEUED: 101}
