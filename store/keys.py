@@ -234,7 +234,12 @@ def wake_list(served: str) -> str:
 
 def family(lane: str) -> str:
     """The part of a lane id that is its hash tag."""
-    return lane[:NOTIFICATION_FAMILY] if lane.startswith("n-") else lane
+    return lane[:NOTIFICATION_FAMILY] if is_of_notifications(lane) else lane
+
+
+def is_of_notifications(lane: str) -> bool:
+    """True for a lane of notifications, whose id is the same on every server."""
+    return lane.startswith("n-")
 
 
 def lanes_called(name: str) -> str:

@@ -2,8 +2,9 @@
 
 Every script that changes a lane raises its revision. A revision can only be lower than a known one, or
 gone, if Redis has lost acknowledged writes; then the lane halts until an operator decides. The numbers
-are kept in memory and in a small file, so that they survive a restart. Losses that no worker remembers
-are not detected.
+are kept in memory and in a small file for each URL of a server, so that they survive a restart.
+Campaigns that were seen at another URL are known, too, since a backup may be restored there, but they
+are not missed. Losses that no worker remembers are not detected.
 """
 
 import fcntl
@@ -19,9 +20,11 @@ import structlog
 
 from config.private_files import open_private, private_directory, read_private, write_private
 from config.settings import Settings
+from store.keys import is_of_notifications
 
 log = structlog.get_logger(__name__)
 SAVE_SECONDS = 1.0
+_NAME = "journals-{}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +67,22 @@ class Revisions:
         self._saved_at = 0.0
         self._forgotten: set[str] = set()
         self._counted_at: dict[str, int] = {}  # lane → revision
-        self._known: dict[str, Known] = self._fresh(self._read())
+        self._known: dict[str, Known] = self._fresh(self._read(path))
+        self._elsewhere: dict[str, Known] = {}
+        for other in path.parent.glob(_NAME.format("*")) if path else ():
+            found = self._fresh(self._read(other)).items()
+            self._elsewhere |= {lane: one for lane, one in found if not is_of_notifications(lane)}
 
     def known(self, lane: str) -> int:
         """The highest revision seen; 0 for none. Read it before the call whose answer is checked."""
-        found = self._known.get(lane)
+        found = self._known.get(lane) or self._elsewhere.get(lane)
         return found.revision if found else 0
 
     def note(self, lane: str, revision: int, *, ended: bool = False) -> None:
         """Record a revision from Redis."""
         now = Known(revision, int(self._wall_clock()), ended)
         before = self._known.get(lane)
-        self._known[lane] = now.joined(before)
+        self._known[lane] = now.joined(before or self._elsewhere.get(lane))
         self._forgotten.discard(lane)
         self._changed = self._changed or self._known[lane] != before
 
@@ -98,6 +105,7 @@ class Revisions:
 
     def forget(self, lane: str) -> None:
         self._known.pop(lane, None)
+        self._elsewhere.pop(lane, None)
         self._counted_at.pop(lane, None)
         self._forgotten.add(lane)
         self._changed = True
@@ -121,7 +129,7 @@ class Revisions:
             lock = open_private(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
             with os.fdopen(lock, "rb"):
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                self._merge(self._read())
+                self._merge(self._read(self._path))
                 known = {lane: asdict(known) for lane, known in self._known.items()}
                 write_private(self._path, json.dumps(known))
         except OSError as error:  # a disk may be full for a while
@@ -141,11 +149,12 @@ class Revisions:
         since = self._wall_clock() - self._keep
         return {lane: one for lane, one in known.items() if one.seen_at > since}
 
-    def _read(self) -> dict[str, Known]:
-        if self._path is None or not self._path.exists():
+    @staticmethod
+    def _read(path: Path | None) -> dict[str, Known]:
+        if path is None or not path.exists():
             return {}
         try:
-            entries = json.loads(read_private(self._path))
+            entries = json.loads(read_private(path))
             return {lane: Known(**entry) for lane, entry in entries.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             log.warning("revisions_not_read", error=type(error).__name__)
@@ -157,5 +166,5 @@ def open_revisions(settings: Settings) -> Revisions:
     which = blake2s(
         f"{settings.redis_url}{settings.key_prefix}".encode(), digest_size=4
     ).hexdigest()
-    path = settings.state_dir / f"journals-{which}.json"
+    path = settings.state_dir / _NAME.format(which)
     return Revisions(path, keep=settings.retention_days * 86400)

@@ -133,11 +133,20 @@ def test_a_disk_that_was_full_for_a_while_is_written_to_again(
     assert Revisions(path).known("a") == 7
 
 
-def test_every_redis_has_a_file_of_its_own(tmp_path: Path) -> None:
-    for port in (1, 2):
-        url = f"redis://127.0.0.1:{port}"
-        revisions = open_revisions(Settings(state_dir=tmp_path, redis_url=url))
-        assert revisions.known("a") == 0
-        revisions.note("a", port)
-        revisions.save()
+def test_every_redis_has_a_file_and_campaigns_are_known_at_another_one(tmp_path: Path) -> None:
+    first, other = (
+        Settings(state_dir=tmp_path, redis_url=f"redis://127.0.0.1:{n}") for n in (1, 2)
+    )
+    revisions = open_revisions(first)
+    revisions.note("spring-a1b2c3", 7, ended=True)
+    revisions.note("n-a1b2c3-n250615", 9)
+    revisions.save()
+    restored = open_revisions(other)
+    assert (restored.known("spring-a1b2c3"), restored.unfinished()) == (7, [])
+    assert restored.known("n-a1b2c3-n250615") == 0, "its id is the same everywhere"
+    restored.note("spring-a1b2c3", 5)
+    assert restored.known("spring-a1b2c3") == 7
+    restored.forget("spring-a1b2c3")
+    assert restored.known("spring-a1b2c3") == 0
+    restored.save()
     assert len(list(tmp_path.glob("journals-*.json"))) == 2
