@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start hundreds of processes; without .pyc files each compiles the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup page page-test test-cluster test-browser test-openapi test-deploy screenshots demo test test-fast test-all chaos mutants bench lint format types imports docs check lock clean
+.PHONY: setup page page-test test-cluster test-browser test-openapi test-deploy screenshots demo test test-fast test-all chaos soak mutants bench lint format types imports docs check lock clean
 
 # Debian has venv in a package of its own; without it half an environment would be left behind.
 venv = $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1) >&2 \
@@ -92,6 +92,10 @@ test-all: $(STAMP)
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.acceptance.chaos $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# Campaigns, single messages and receipts for a long time: memory stays as it is, and nothing is left.
+soak: $(STAMP)
+	@$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),45) $(ARGS)
 
 # One thing is changed at a time, and its tests run; those that no test notices are listed.
 mutants: $(STAMP)

@@ -69,6 +69,12 @@ def peak_mb(pids: Iterable[int]) -> float:
     return max((_peak_kb(pid) / 1024 for pid in pids), default=0.0)
 
 
+def resident_mb(pids: Iterable[int]) -> float:
+    """Resident memory of these processes now, in MB; what they share counts for each."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    return sum(int(fields[21]) * page for pid in pids if (fields := _stat(pid))) / 1e6
+
+
 def stored_bytes(client: redis.Redis) -> int:
     """Bytes of data in the server, without buffers of clients and of its log."""
     memory: dict[str, Any] = client.info("memory")
