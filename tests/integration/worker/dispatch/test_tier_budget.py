@@ -99,6 +99,16 @@ async def test_campaigns_that_are_spread_share_the_rate_of_their_tier_by_weight(
     assert (round(first / 1000), round(second / 1000)) == (121, 364)
 
 
+async def test_a_campaign_that_is_spread_follows_a_raised_tier_at_once(rig: Rig) -> None:
+    configure(rig, 100)  # a person in a quarter of an hour
+    lane = rig.campaign(5)
+    rig.store.run(pace_lane(lane, SPREAD, None))
+    async with rig.dispatching():
+        await until(lambda: rig.counts(lane).get(State.ACCEPTED) == 1)
+        rig.store.run(change_tier("all", 1_000_000, 100, 1))
+        await until(lambda: rig.counts(lane) == {State.ACCEPTED: 5})
+
+
 @pytest.mark.parametrize("tier", [1000, None])
 async def test_a_tier_that_the_settings_raise_or_drop_lets_those_go_who_wait(
     rig: Rig, tier: int | None
