@@ -48,6 +48,8 @@ LOOK_AGAIN = 30.0
 SORTING_SECONDS = 0.5
 """Seconds after which a claim ends that finds only messages whose people may not get them yet."""
 TRIES = 5
+USUAL_PACE: tuple[float, int] = (0, 1)
+"""Messages/s, 0 for those of the sub-account, and weight of most lanes."""
 
 
 class Claims:
@@ -287,7 +289,7 @@ class Claims:
     def _note_pace(self, lane: Lane, claim: Claim) -> None:
         """Remember the pace of the lane, and wait for its own rate."""
         pace = (claim.rate, claim.weight)
-        if pace != (0, 1) or pace != self._pace_of(lane):
+        if pace != USUAL_PACE or pace != self._pace_of(lane):
             self._paces[lane.id] = pace
         if claim.wait_ms > 0:
             self._backoff.hold_lane(lane.id, min(claim.wait_ms / 1000, LONGEST_PAUSE))
