@@ -24,9 +24,10 @@ from store.queue.settlement import PutOff
 from store.receipts.feedback import count_feedback
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.outcome import Feedback, Origin
-from store.reports.waiting import waiting
+from store.reports.waiting import now_ms, waiting
 from store.states import State
 from tests.integration.worker.rig import MESSAGE, Rig, refuses
+from worker.maintenance.canary import tend_canary
 
 N, SIZE = 300, 100
 
@@ -255,6 +256,17 @@ class TestWarmUp:
         lane = campaign(rig, N, WARM_UP)
         await rig.deliver(lane)
         assert rig.lane(lane).status is LaneStatus.FINISHED
+
+    async def test_its_second_part_is_not_watched_before_it_is_queued(self, rig: Rig) -> None:
+        lane = campaign(rig, PEOPLE, WARM_UP)
+        await out(rig, lane)
+        receipts(rig, lane)
+        time_is_over(rig, lane)
+        now = rig.store.run(now_ms())
+        await tend_canary(rig.tools, rig.lane(lane), now)  # the worker ends just after that
+        await rig.sweep()
+        assert rig.queue(lane)
+        assert rig.lane(lane).canary_state is Canary.SENDING
 
     async def test_a_pause_of_a_person_is_not_overruled(self, rig: Rig) -> None:
         lane = campaign(rig, PEOPLE, WARM_UP)
