@@ -281,6 +281,7 @@ class Claims:
             if (
                 other is not None
                 and self._pace_of(other.lane)[0] == SPREAD
+                and not stops.holds(other.lane)
                 and settings.portfolio_of(other.lane.sub_account) == budget.portfolio
             ):
                 weights[lane_id] = self._pace_of(other.lane)[1]
