@@ -37,7 +37,7 @@ _RECEIPTS = tuple(state for state in PROVIDER_HAS_IT if state is not State.ACCEP
 
 async def tend_canary(tools: Tools, lane: Lane, now_ms: int) -> None:
     """Begin to watch a canary that has gone out, or decide at the end."""
-    if lane.status is not LaneStatus.SENDING:
+    if lane.status is not LaneStatus.SENDING or not lane.holds_back:
         return
     if lane.canary_state is Canary.SENDING:
         keys, seconds = lane_keys(lane.id), tools.settings.campaigns.canary_seconds

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chatapps.rendering.compiled import compile_content
+from chatapps.responses import NoAnswer
 from dashboard.explain import explain_lane
 from dashboard.message import explain, message_status_of
 from producer.campaigns.load import end_of_file
@@ -267,6 +268,19 @@ class TestWarmUp:
         await rig.sweep()
         assert rig.queue(lane)
         assert rig.lane(lane).canary_state is Canary.SENDING
+
+    async def test_where_no_one_waits_for_it_nothing_is_judged(self, rig: Rig) -> None:
+        rig.provider.steps = [NoAnswer("ReadTimeout")]
+        lane = campaign(rig, N, WARM_UP)
+        rig.store.client.hset(f"sm:{{{lane}}}:meta", "settle_after", 3600)
+        await rig.deliver(lane)
+        for _ in range(2):
+            await rig.sweep()
+            time_is_over(rig, lane)
+        is_ = rig.lane(lane)
+        assert rig.counts(lane) == {State.IN_DOUBT: N}
+        assert (is_.status, is_.canary_state) == (LaneStatus.SENDING, Canary.SENDING)
+        assert "warm-up" not in " ".join(explain_lane(rig.report(lane), waiting(rig.store, is_)))
 
     async def test_a_pause_of_a_person_is_not_overruled(self, rig: Rig) -> None:
         lane = campaign(rig, PEOPLE, WARM_UP)
