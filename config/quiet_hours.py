@@ -83,9 +83,7 @@ def check_hours(place: str, text: str) -> None:
         )
     week, today = read_week(text, place), date.today()
     if week.holidays_of and not _has_holidays(place):
-        raise ValueError(
-            f'No public holidays are known of "{place}": name the days, such as "not 2026-12-24"'
-        )
+        raise _no_holidays(place)
     if not any(week.spans(today + timedelta(days)) for days in range(_DAYS_AHEAD)):
         raise ValueError(f'"{text}" leaves no open day within a year: close fewer days')
 
@@ -158,7 +156,16 @@ def _public_holidays(place: str, year: int) -> frozenset[date]:
     from holidays import country_holidays  # noqa: PLC0415 — as above
 
     country, _, state = place.partition("-")
-    return frozenset(country_holidays(country, subdiv=state or None, years=year))
+    try:
+        return frozenset(country_holidays(country, subdiv=state or None, years=year))
+    except NotImplementedError as error:
+        raise _no_holidays(place) from error
+
+
+def _no_holidays(place: str) -> ValueError:
+    return ValueError(
+        f'No public holidays are known of "{place}": name the days, such as "not 2026-12-24"'
+    )
 
 
 def _days(first: str | None, last: str | None, text: str) -> range:

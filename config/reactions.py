@@ -14,6 +14,9 @@ from config.sections import Section
 _HOUR, _DAY = 3600.0, 86_400.0
 CODES = (range(1, 62), range(1000, 1055), range(2001, 2026))
 """Codes of delivery receipts: of all channels and SMS, of WhatsApp, of Viber."""
+SOONEST_RETRY = 7200.0
+"""Seconds from the end of a campaign in which the next one is scheduled at the latest: receipts are
+awaited for an hour."""
 Seconds = Annotated[float, Field(ge=1, le=90 * _DAY, allow_inf_nan=False)]
 
 
@@ -67,6 +70,12 @@ class ReactionRule(Section):
         ]
         if unused:
             raise ValueError(f"{self.action} has no {unused[0]}: leave it out")
+        begins = max(self.lasts, SOONEST_RETRY)
+        if self.action is Reaction.RETRY_CAMPAIGN and self.window < begins:
+            raise ValueError(
+                f"{self.code} would never lead to a campaign: it begins {begins:g} seconds after the "
+                f"end of the first one, and within is {self.window:g}: give a longer within"
+            )
         return self
 
     @property

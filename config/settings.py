@@ -62,7 +62,11 @@ from config.sections import (
     Worker,
 )
 
-_UNKNOWN = "extra_forbidden"
+_IN_OUR_WORDS = {
+    "extra_forbidden": "there is no such setting",
+    "model_type": "give a table of settings",
+}
+"""Messages of pydantic that are not for people, by their types."""
 LEAST_SECRET, MOST_SECRET = 16, 64
 """Length of the secret in bytes."""
 _PREFIX = "SENDMANY_"
@@ -484,7 +488,7 @@ def _variable(error: Exception) -> str:
 def _explain(error: ValidationError, path: Path | None) -> str:
     problems = "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'])}: "
-        + ("there is no such setting" if problem["type"] == _UNKNOWN else problem["msg"])
+        + _IN_OUR_WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
         for problem in error.errors(include_input=False, include_url=False)
     )
     return f"The settings do not fit ({path or 'environment'}): {problems}."

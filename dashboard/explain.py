@@ -211,7 +211,7 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
         sentences = [f"It is paused: {lane.reason}.", _how_to_go_on(lane)]
     else:
         sentences = [_STATUS[lane.status]]
-    is_held = lane.canary_state.holds_back and not lane.status.ended
+    is_held = lane.holds_back and not lane.status.ended
     sentences += [explain_canary(lane)] if is_held else []
     sentences += [sentence for sentence in _why_waiting(report, wait) if sentence]
     return sentences + _how_to_go_on_reading(lane)
@@ -273,7 +273,7 @@ def explain_canary(lane: Lane) -> str:
 def held_back(report: LaneReport) -> int:
     """Messages of a campaign that wait for its canary."""
     lane, delayed = report.lane, report.counts.get(State.DELAYED, 0)
-    return min(delayed, lane.next_index - lane.canary_size) if lane.canary_state.holds_back else 0
+    return min(delayed, lane.next_index - lane.canary_size) if lane.holds_back else 0
 
 
 def pace_words(pace: Pace) -> str:
@@ -703,7 +703,7 @@ def seconds_left(report: LaneReport, wait: Waiting) -> float | None:
     """Seconds until no message waits at the recent rate; None if the lane is not being sent, is held up,
     or its rate is unknown."""
     counts = report.counts
-    is_held = wait.held_by or report.lane.canary_state.holds_back
+    is_held = wait.held_by or report.lane.holds_back
     if report.lane.status is not LaneStatus.SENDING or is_held:
         return None
     moving = counts.get(State.QUEUED, 0) + counts.get(State.IN_FLIGHT, 0)

@@ -116,7 +116,7 @@ def explain(status: MessageStatus) -> list[str]:
 def is_held_back(status: MessageStatus) -> bool:
     """True when it waits for the canary of its campaign."""
     waits = status.state is State.DELAYED and status.job is not None and not status.job.attempts
-    return waits and not status.scheduled and status.report.lane.canary_state.holds_back
+    return waits and not status.scheduled and status.report.lane.holds_back
 
 
 def as_json(status: MessageStatus) -> Mapping[str, Any]:

@@ -49,6 +49,7 @@ from store.lanes.drafts import (
 )
 from store.lanes.lane import Lane, LaneStatus, rate_out, read_lane
 
+_PACES: Final = ("rate", "spread", "finish_by")
 OF_THE_LAUNCH: Final = {
     "name", "sub_account", "encoding", "sheet", "plan", "force", "accept_invalid", "launch"
 }  # fmt: skip
@@ -151,7 +152,12 @@ def edit(
         StoreRefused: it is no draft any more, was changed meanwhile, or its new name is taken.
     """
     draft = Draft.of(lane)
-    both = {**draft.options, "name": lane.name, **changes}
+    kept = dict(draft.options)
+    if changes.get("rate") is not None or changes.get("spread") or changes.get("finish_by"):
+        kept = {
+            one: value for one, value in kept.items() if one not in _PACES
+        }  # one replaces another
+    both = {**kept, "name": lane.name, **changes}
     both["policies"] = _set(
         {**draft.options.get("policies", {}), **(changes.get("policies") or {})}
     )

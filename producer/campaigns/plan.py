@@ -21,6 +21,7 @@ from chatapps.preflight import Finding, Severity
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.service_window import content_needs_window
 from chatapps.templates import RegisteredTemplate, fill
+from config.quiet_hours import check_hours
 from config.settings import Settings
 from producer.campaigns.agreement import Options, RowsSum, changed, digest_of, too_many_invalid
 from producer.campaigns.canary import NO_WARM_UP, canary_size, warmed_up
@@ -487,9 +488,19 @@ def _iso(seconds: float) -> str:
 def _hours(
     store: Store, settings: Settings, options: Options, purpose: Purpose, zone_place: int
 ) -> LocalHours | None:
-    """The hours that its messages wait for; None: none."""
-    in_force = HoursInForce(settings.quiet_hours, store.run(read_live_hours()))
+    """The hours that its messages wait for; None: none. Raises InputError for hours that only a newer
+    version can read."""
+    live = store.run(read_live_hours())
+    in_force = HoursInForce(settings.quiet_hours, live)
     marketing = purpose is Purpose.MARKETING and options.priority is not Priority.URGENT
+    if in_force.on and marketing:
+        for place, said in live.hours.items():
+            try:
+                check_hours(place, said)
+            except ValueError as error:
+                raise InputError(
+                    f"The quiet hours of {place} have to be changed: {error}"
+                ) from error
     start = options.start.local if options.start else None
     return LocalHours.of(in_force, start, zone_place, marketing=marketing)
 

@@ -5,7 +5,7 @@ does. The campaign is an ordinary retry that waits for its time: it is listed, a
 cancelled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final
 
 import structlog
@@ -37,11 +37,15 @@ def retry_later(
         given_up: ids of campaigns that cannot be sent again; grows.
     """
     made, now = [], store.run(now_ms())
-    rules = settings.reactions_in_force.values()
-    for rule in (one for one in rules if one.action is Reaction.RETRY_CAMPAIGN):
-        selected = Selection((State.UNDELIVERED,), (f"receipt:{rule.code}",))
-        for lane in _ended(store, now, selected, rule):
-            start = _start(store, lane, selected, rule)
+    rules = [
+        (Selection((State.UNDELIVERED,), (f"receipt:{rule.code}",)), rule)
+        for rule in settings.reactions_in_force.values()
+        if rule.action is Reaction.RETRY_CAMPAIGN
+    ]
+    keys = {selected.key for selected, _ in rules}
+    for selected, rule in rules:
+        for lane in _ended(store, now, selected, rule, keys):
+            start = _start(store, lane, keys, rule)
             if start and lane.id not in given_up and _has_enough(store, lane, rule):
                 try:
                     found = look_at_retry(store, lane, selected, start=max(start, now))
@@ -54,9 +58,15 @@ def retry_later(
     return made
 
 
-def _ended(store: Store, now: int, selected: Selection, rule: ReactionRule) -> Iterator[Lane]:
-    """Campaigns that may have to be sent again: no other campaign does, but for an interrupted one of
-    ours."""
+def _ended(
+    store: Store, now: int, selected: Selection, rule: ReactionRule, keys: Set[str]
+) -> Iterator[Lane]:
+    """Campaigns that may have to be sent again: no campaign made by hand does so, and none of ours for
+    this code but an interrupted one.
+
+    Args:
+        keys: of the selections of all codes.
+    """
     since = now - int(rule.window * 1000)
     for lane_id in store.run(ended_before(now - SETTLED_MS, since=since, most=-1)):
         lane = store.run(read_lane(lane_id))
@@ -64,14 +74,22 @@ def _ended(store: Store, now: int, selected: Selection, rule: ReactionRule) -> I
             continue
         children = [store.run(read_lane(child)) for child in lane.children]
         ours = f"retry:{lane.id}:{selected.key}"
-        if all(one is not None and not one.loaded and one.source == ours for one in children):
+        if all(
+            one is not None and _is_ours(one, keys) and one.loaded != (one.source == ours)
+            for one in children
+        ):
             yield lane
 
 
-def _start(store: Store, lane: Lane, selected: Selection, rule: ReactionRule) -> int:
-    """When a campaign is sent again, ms since 1970; 0 = not any more. Each time later than before."""
+def _is_ours(lane: Lane, keys: Set[str]) -> bool:
+    return bool(lane.parent) and lane.source in {f"retry:{lane.parent}:{key}" for key in keys}
+
+
+def _start(store: Store, lane: Lane, keys: Set[str], rule: ReactionRule) -> int:
+    """When a campaign is sent again, ms since 1970; 0 = not any more. Each time later than before,
+    whatever the code."""
     first, waits = lane, rule.lasts * 1000
-    while first.parent and first.source == f"retry:{first.parent}:{selected.key}":
+    while _is_ours(first, keys):
         earlier = store.run(read_lane(first.parent))
         if earlier is None:
             return 0

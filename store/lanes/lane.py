@@ -60,11 +60,6 @@ class Canary(StrEnum):
     FAILED = "failed"  # the campaign is paused
     PASSED = "passed"  # the rest was let go
 
-    @property
-    def holds_back(self) -> bool:
-        """True while the rest of the campaign waits."""
-        return self not in (Canary.NONE, Canary.PASSED)
-
 
 SPREAD = -1
 """The rate of a campaign that goes evenly over what its tier lets it send in 24 hours."""
@@ -127,6 +122,13 @@ class Lane:
     local_start: str = ""  # a dumped `LocalStart`; empty: people get it at once
     zone_place: int = 0  # the value of its job lines that names the person's zone; 0: none does
     hours_revision: str = ""  # of the rules by which people wait; empty: none do
+
+    @property
+    def holds_back(self) -> bool:
+        """True while the rest of the campaign, if there is one, waits for its canary."""
+        state = self.canary_state
+        all_go = state is not Canary.LOADING and self.canary_size >= self.next_index
+        return state not in (Canary.NONE, Canary.PASSED) and not all_go
 
     @property
     def grows(self) -> bool:

@@ -1,5 +1,6 @@
 -- Notes whom a lane writes to, and finds the people who have just got another message. A message that is
--- claimed again meets its own note, and goes. Each of the two hashes holds every second period.
+-- claimed again meets its own note, and goes. A note from the future, after a step of the clock back, does
+-- not count. Each of the two hashes holds every second period.
 -- KEYS: people of even periods, of odd ones
 -- ARGV: ms between two messages to a person, 1 if these messages wait, people (five bytes of a digest
 --       each), messages (four bytes each)
@@ -26,6 +27,7 @@ for i, who in ipairs(fields) do
   local own = string.sub(messages, (i - 1) * MESSAGE + 1, i * MESSAGE)
   local last = noted[who] or recent[i] or earlier[i]
   local due = last and tonumber(string.sub(last, MESSAGE + 1)) + apart or 0
+  if due > now + apart then due = 0 end
   if due > now and string.sub(last, 1, MESSAGE) == own then
     -- it was claimed before: its note stands
   elseif waits and due > now then

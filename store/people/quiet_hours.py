@@ -72,14 +72,17 @@ class HoursInForce:
         self.timezone = settings.timezone
         shipped, self._areas = shipped_hours()
         hours = {place: one.hours for place, one in shipped.items()}
-        hours.update({**settings.hours, **live.hours})
-        self._weeks = {place: read_week(said, place) for place, said in hours.items()}
+        self._hours = {**hours, **settings.hours, **live.hours}
+        self._weeks: dict[str, Week] = {}
 
     def week_of(self, person: str) -> Week | None:
-        """The hours of a person's place; None: always."""
-        state = self._areas.get(person[:_STATE_DIGITS])
-        week = self._weeks.get(state) if state else None
-        week = week or self._weeks.get(country_of(person)) or self._weeks[ANYWHERE]
+        """The hours of a person's place; None: always. Raises ValueError for hours that only another
+        version can read."""
+        places = (self._areas.get(person[:_STATE_DIGITS], ""), country_of(person), ANYWHERE)
+        place = next(one for one in places if one in self._hours)
+        if place not in self._weeks:
+            self._weeks[place] = read_week(self._hours[place], place)
+        week = self._weeks[place]
         return None if week == ALWAYS else week
 
 

@@ -68,7 +68,7 @@ def open_windows(
         script_call(
             "open_windows",
             (windows(sub_account, channel, shard), unreachable(sub_account, shard)),
-            (int(hours * 3_600_000), *words_of(some)),
+            (int(hours * 3_600_000), "", *words_of(some)),
             int,
         )
         for shard, some in by_shard(people)
@@ -80,13 +80,14 @@ def mark_unreachable(
     sub_account: str, people: Sequence[ConsentChange], seconds: float
 ) -> Call[int]:
     """Remember at most `AT_ONCE` people who could not be reached, each from its own time: they get no
-    marketing until the time is over or their window opens. Returns how many marks are new or longer."""
+    marketing until the time is over or their window opens. Those who have written since are left out.
+    Returns how many marks are new or longer."""
     begin = note_people(f"{_MISSED}{sub_account}", parse=lambda _: 0)
     calls = [
         script_call(
             "open_windows",
-            (unreachable(sub_account, shard),),
-            (int(seconds * 1000), *words_of(some)),
+            (unreachable(sub_account, shard), windows(sub_account, WHATSAPP, shard)),
+            (int(seconds * 1000), int(HOURS * 3_600_000), *words_of(some)),
             int,
         )
         for shard, some in by_shard(people)

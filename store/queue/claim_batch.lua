@@ -33,13 +33,19 @@ end
 
 if rate < 0 then rate = tonumber(ARGV[8] or 0) end
 
--- The lane's own rate: GCRA with a burst of half a second's worth, which is claimed at once.
+-- The lane's own rate: GCRA with a burst of half a second's worth, which is claimed at once. A turn that a
+-- slower rate has put further off than this rate ever does is forgotten.
 local gap, turn, wait = 0, 0, 0
 if rate > 0 and wanted == 'sending' and ARGV[7] ~= '1' then
   gap = 1000 / rate
   local size = math.max(1, math.floor(rate / 2))
   most = math.min(most, size)
   turn = math.max(now, tonumber(lane[6] or 0))
+  local furthest = now + math.max(size * gap, 500)
+  if turn > furthest then
+    turn = furthest
+    redis.call('HSET', meta, 'turn', turn)
+  end
   wait = math.ceil(turn + (most - size) * gap - now)
   if wait > 0 then return { wanted, tonumber(lane[2]), now, 0, 1, '', 0, wait, weight, told } end
 end

@@ -48,6 +48,21 @@ class TestPaceLane:
         later(store, lane, 2000)
         assert len(given.claim(store, lane, "x2").jobs) == 1
 
+    def test_a_faster_rate_is_not_held_up_by_the_turn_of_a_slow_one(self, store: Store) -> None:
+        lane = given.loaded(store, 500)
+        store.run(pace_lane(lane, 0.01, None))
+        assert given.claim(store, lane).wait_ms > 99_000
+        store.run(pace_lane(lane, 100, None))
+        assert 0 < given.claim(store, lane, "x1").wait_ms <= 500
+        later(store, lane, 500)
+        assert len(given.claim(store, lane, "x2").jobs) == 50
+        store.run(pace_lane(lane, SPREAD, None))
+        later(store, lane, 500)
+        assert given.claim(store, lane, "x3", spread_rate=0.001).wait_ms > 999_000
+        assert given.claim(store, lane, "x4", spread_rate=1).wait_ms <= 1000
+        later(store, lane, 1000)
+        assert len(given.claim(store, lane, "x5", spread_rate=1).jobs) == 1
+
     def test_what_is_no_campaign_has_no_pace(self, store: Store) -> None:
         assert store.run(pace_lane("unknown-lane", 5, None)) is None
         assert store.run(pace_lane(given.notifications(store), 5, None)) is None

@@ -366,6 +366,13 @@ class TestCheckRecipients:
         store.run(open_windows("shop", [(ANN, None)], written=True))
         assert screened(store, ANN, BOB).unreachable == [1]
 
+    def test_a_late_receipt_does_not_overrule_a_message_of_the_person(self, store: Store) -> None:
+        now = store.run(now_ms())
+        store.run(open_windows("shop", [(ANN, now - HOUR), (BOB, now - 3 * HOUR)], written=True))
+        came = [(who, now - 2 * HOUR) for who in (ANN, BOB, CLEO)]
+        assert store.run(mark_unreachable("shop", came, 7 * 86_400)) == 2
+        assert screened(store, ANN, BOB, CLEO).unreachable == [1, 2]
+
     def test_marks_whose_time_is_over_are_deleted(self, store: Store) -> None:
         store.run(mark_unreachable("shop", [(ANN, None)], 7200))
         assert store.run(channels_with_windows()) == [("shop", "")]

@@ -48,6 +48,8 @@ LOOK_AGAIN = 30.0
 SORTING_SECONDS = 0.5
 """Seconds after which a claim ends that finds only messages whose people may not get them yet."""
 TRIES = 5
+USUAL_PACE: tuple[float, int] = (0, 1)
+"""Messages/s, 0 for those of the sub-account, and weight of most lanes."""
 
 
 class Claims:
@@ -176,7 +178,7 @@ class Claims:
             return None
         known = self._tools.revisions.known(lane.lane.id)
         batch, claim = await self._claim_open(lane, reservation, stopping)
-        self._note_pace(lane.lane.id, claim)
+        self._note_pace(lane.lane, claim)
         if claim.status is not LaneStatus.GONE:  # if it halts, marking returns the jobs
             await check_revision(self._tools, lane.lane.id, known=known, revision=claim.revision)
         with contextlib.suppress(StoreError):  # the jobs are claimed already
@@ -203,7 +205,14 @@ class Claims:
             paid = True
             self._tools.pass_by(Point.CLAIMED)
             rules = self._tools.stops.revision
-            open_, later = await self._hours.split(lane, claim.jobs, claim.now_ms)
+            try:
+                open_, later = await self._hours.split(lane, claim.jobs, claim.now_ms)
+            except ValueError as error:  # hours that only another version can read
+                batch = ClaimedBatch(lane, id_, claim.jobs, reservation, claim.now_ms, began)
+                await self._put_back(batch)
+                self._cache.forget(lane.lane.id)
+                await self._leave_to_others(lane.lane.id, str(error))
+                return replace(batch, jobs=()), claim
             open_, over = await self._budget.split(lane, open_)
             later += over
             if reservation.permits.shared:
@@ -215,14 +224,18 @@ class Claims:
             )  # fmt: skip
             if len(claim.jobs) <= n and not later:
                 return batch, claim
-            outcome = BatchOutcome(batch)
-            outcome.verdicts.back.extend(open_)
-            await asyncio.shield(settle(outcome, self._tools))
+            await self._put_back(batch)
             if stopping.is_set() or self._tools.clock() > began + SORTING_SECONDS:
                 return replace(batch, jobs=(), put_off=()), claim
             most = n if open_ else self._tools.settings.batch.max_messages
             if n <= 2 * len(open_):
                 most = min(n, len(open_))
+
+    async def _put_back(self, batch: ClaimedBatch) -> None:
+        """Return the jobs of a batch to the front of the queue; those that wait are put off."""
+        outcome = BatchOutcome(batch)
+        outcome.verdicts.back.extend(batch.jobs)
+        await asyncio.shield(settle(outcome, self._tools))
 
     async def _claim(self, call: Call[Claim]) -> Claim:
         """Run the claim; after a lost reply it is repeated with the same result."""
@@ -268,17 +281,19 @@ class Claims:
             if (
                 other is not None
                 and self._pace_of(other.lane)[0] == SPREAD
+                and not stops.holds(other.lane)
                 and settings.portfolio_of(other.lane.sub_account) == budget.portfolio
             ):
                 weights[lane_id] = self._pace_of(other.lane)[1]
         return budget.even_rate * weights[lane.id] / sum(weights.values())
 
-    def _note_pace(self, lane_id: str, claim: Claim) -> None:
+    def _note_pace(self, lane: Lane, claim: Claim) -> None:
         """Remember the pace of the lane, and wait for its own rate."""
-        if (claim.rate, claim.weight) != (0, 1) or lane_id in self._paces:
-            self._paces[lane_id] = (claim.rate, claim.weight)
+        pace = (claim.rate, claim.weight)
+        if pace != USUAL_PACE or pace != self._pace_of(lane):
+            self._paces[lane.id] = pace
         if claim.wait_ms > 0:
-            self._backoff.hold_lane(lane_id, min(claim.wait_ms / 1000, LONGEST_PAUSE))
+            self._backoff.hold_lane(lane.id, min(claim.wait_ms / 1000, LONGEST_PAUSE))
 
     async def _tidy_up(
         self, lane: OpenLane, reservation: Reservation, claim: Claim, used: int

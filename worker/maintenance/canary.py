@@ -37,12 +37,13 @@ _RECEIPTS = tuple(state for state in PROVIDER_HAS_IT if state is not State.ACCEP
 
 async def tend_canary(tools: Tools, lane: Lane, now_ms: int) -> None:
     """Begin to watch a canary that has gone out, or decide at the end."""
-    if lane.status is not LaneStatus.SENDING:
+    if lane.status is not LaneStatus.SENDING or not lane.holds_back:
         return
     if lane.canary_state is Canary.SENDING:
         keys, seconds = lane_keys(lane.id), tools.settings.campaigns.canary_seconds
         waiting = await tools.store.run(command("LLEN", keys.queue, parse=int))
         waiting += await tools.store.run(command("ZCARD", keys.claimed_batches, parse=int))
+        waiting += await tools.store.run(command("ZCOUNT", keys.retries, 0, now_ms, parse=int))
         if not waiting and not await tools.store.run(read_put_off(lane.id)):
             await tools.store.run(move_lane(lane.id, "watch", known=int(seconds * 1000)))
     elif lane.canary_state is Canary.WATCHED and lane.canary_until <= now_ms:

@@ -39,7 +39,7 @@ export function changesOf(form, options) {
     map: Object.keys(map).length ? map : null,
     default_region: /^[a-z]{2}$/i.test(form.region) ? form.region.toUpperCase() : null,
     purpose: form.purpose || null, exclude: form.exclude.length ? form.exclude : null,
-    send_at: null, rate: null, weight: null, canary: null, ...paceOf(form.pace),
+    send_at: null, rate: null, spread: null, weight: null, canary: null, ...paceOf(form.pace),
   };
 }
 

@@ -158,7 +158,9 @@ def _option_errors() -> Iterator[None]:
 
 def _form_of(options: dict[str, Any]) -> dict[str, Any]:
     """The members of the form that options of the command give."""
-    given = {name: value for name, value in options.items() if value not in (None, False)}
+    given = {
+        name: value for name, value in options.items() if value is not None and value is not False
+    }
     policies = {name: given.pop(name) for name in _POLICIES if name in given}
     if message := given.get("message"):
         given["message"] = load_message_file(message)

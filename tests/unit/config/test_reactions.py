@@ -57,6 +57,15 @@ def test_sending_again_is_off_by_default() -> None:
             {"code": 1018, "action": "skip_marketing", "threshold": 2},
             "skip_marketing has no threshold: leave it out",
         ),
+        (
+            {"code": 1024, "action": "retry_campaign", "seconds": 10 * 86_400},
+            "1024 would never lead to a campaign: it begins 864000 seconds after the end of the first "
+            "one, and within is 691200: give a longer within",
+        ),
+        (
+            {"code": 1024, "action": "retry_campaign", "seconds": 60, "within": 3600},
+            "it begins 7200 seconds after the end of the first one, and within is 3600",
+        ),
         ({"code": 1023, "action": "pause_bulk", "threshold": 0}, "greater than 0"),
         ({"code": 1023, "action": "pause_bulk", "seconds": 1e9}, "less than or equal to 7776000"),
     ],

@@ -289,6 +289,10 @@ def test_a_state_directory_that_is_a_file_is_named(load: Load, tmp_path: Path) -
     assert "Not a directory" in told
 
 
+def test_a_list_of_something_else_than_tables_is_refused_in_our_words(load: Load) -> None:
+    assert "reactions.0: give a table of settings." in _error(load, REACTIONS="[1]")
+
+
 @pytest.mark.parametrize("prefix", ["shop", "shop:", "a.b-c_d:1:"])
 def test_a_key_prefix_is_taken_as_it_stands(load: Load, prefix: str) -> None:
     assert load(KEY_PREFIX=prefix).key_prefix == prefix
@@ -298,7 +302,7 @@ def test_a_key_prefix_is_taken_as_it_stands(load: Load, prefix: str) -> None:
 def test_a_key_prefix_that_would_move_keys_to_another_shard_is_refused(
     load: Load, prefix: str
 ) -> None:
-    assert "key_prefix: Value error, give at most 64 letters" in _error(load, KEY_PREFIX=prefix)
+    assert "key_prefix: give at most 64 letters" in _error(load, KEY_PREFIX=prefix)
 
 
 @pytest.mark.parametrize(

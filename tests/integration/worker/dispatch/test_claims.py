@@ -9,7 +9,7 @@ from chatapps.responses import Refused
 from store.client import command
 from store.errors import StoreUnavailable
 from store.keys import limiter
-from store.lanes.lane import LaneStatus, Priority, announce, move_lane
+from store.lanes.lane import LaneStatus, Priority, announce, move_lane, pace_lane
 from store.limits.breakers import ACCOUNT, close_breaker, open_breaker
 from store.limits.rate_limit import pause_sub_account
 from store.states import State
@@ -54,6 +54,19 @@ async def test_a_claim_takes_what_has_gathered_up_to_a_thousand(rig: Rig, claims
         assert batch is not None
         sizes.append(len(batch.jobs))
     assert sizes == [1000, 500]
+
+
+async def test_a_rate_that_was_taken_away_before_the_first_claim_bounds_nothing(
+    rig: Rig, claims: Claims
+) -> None:
+    lane = rig.campaign(1500)
+    rig.store.run(pace_lane(lane, 20, None))
+    assert await claims.choose(anywhere) is not None
+    rig.store.run(pace_lane(lane, 0, None))
+    first, second = await take(claims), await take(claims)
+    assert first is not None
+    assert second is not None
+    assert (len(first.jobs), len(second.jobs)) == (10, 1000)
 
 
 async def test_a_batch_knows_the_time_of_redis_at_its_claim(rig: Rig, claims: Claims) -> None:

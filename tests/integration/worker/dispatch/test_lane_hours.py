@@ -69,6 +69,36 @@ async def test_they_get_it_when_the_hours_begin(rig: Rig) -> None:
     assert {1} == set().union(*(post.attempts for post in rig.provider.posts))
 
 
+async def test_hours_that_only_a_newer_worker_can_read_are_left_to_it(rig: Rig) -> None:
+    configure(rig)
+    rig.store.run(change_quiet_hours(None, {"US": "Mon-Sat 08:00-20:00, not at full moon"}))
+    news = rig.campaign(5, "News", lines=people(5, NEW_YORK), purpose=Purpose.UTILITY)
+    other = rig.campaign(5, "Other", lines=people(5, LONDON))
+    lane = rig.campaign(5, lines=people(5, NEW_YORK))
+
+    def ended() -> bool:
+        return all(rig.lane(one).status is LaneStatus.FINISHED for one in (news, other))
+
+    await rig.drain_until(lambda: ended() and bool(rig.lane(lane).reason))
+    assert rig.counts(lane) == {State.QUEUED: 5}
+    assert rig.lane(lane).reason.startswith(
+        'The worker on host-1 cannot send: "Mon-Sat 08:00-20:00, not at full moon" is no hours'
+    )
+    rig.store.run(change_quiet_hours(None, {"US": None}))
+    newer = Rig(rig.store, rig.url, "host-2:1:abc")
+    await newer.drain_until(lambda: rig.lane(lane).status is LaneStatus.FINISHED)
+    await newer.close()
+
+
+async def test_holidays_that_only_a_newer_worker_knows_are_left_to_it(rig: Rig) -> None:
+    configure(rig)
+    rig.store.run(change_quiet_hours(None, {"AC": "always, not holidays"}))
+    lane = rig.campaign(0, lines=people(5, 24740000))
+    await rig.drain_until(lambda: bool(rig.lane(lane).reason))
+    assert 'No public holidays are known of "AC"' in rig.lane(lane).reason
+    assert rig.counts(lane) == {State.QUEUED: 5}
+
+
 async def test_a_change_of_the_hours_lets_them_go_with_the_next_sweep(rig: Rig) -> None:
     configure(rig, US=shut())
     lane = rig.campaign(0, lines=people(10, NEW_YORK))

@@ -2,9 +2,12 @@
 
 import time
 from itertools import pairwise
+from typing import Any
 
 from chatapps.responses import Result
 from dashboard.explain import explain_lane
+from store.keys import pairs
+from store.limits.pairs import space_pairs
 from store.queue.settlement import WaitCause
 from store.reports.waiting import waiting
 from store.states import State
@@ -42,6 +45,21 @@ async def test_normal_ones_wait_and_say_why_and_urgent_ones_go(rig: Rig) -> None
     assert set(wait.put_off) == {WaitCause.PAIR}
     why = explain_lane(rig.report(normal), wait)
     assert any("wait for the spacing of messages to one person" in one for one in why)
+
+
+async def test_a_clock_that_steps_back_holds_up_nothing(rig: Rig) -> None:
+    def wait_beside(lane: str) -> int:
+        people = [(b"447700900001", 0)]
+        return len(rig.store.run(space_pairs("shop", lane, people, 60, waits=True)))
+
+    assert (wait_beside("first"), wait_beside("second")) == (0, 1)
+    client: Any = rig.store.client
+    for key in pairs("shop"):
+        for who, note in client.hgetall(key).items():
+            if who != b"period":
+                ahead = int(note[4:]) + 3_600_000
+                client.hset(key, who, note[:4] + b"%d" % ahead)
+    assert (wait_beside("second"), wait_beside("first")) == (0, 1)
 
 
 async def test_one_lane_alone_asks_and_writes_nothing(rig: Rig) -> None:

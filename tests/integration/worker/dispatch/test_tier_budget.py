@@ -9,6 +9,7 @@ from dashboard.message import explain, message_status_of
 from store.client import command
 from store.keys import lane_keys
 from store.lanes.lane import SPREAD, pace_lane
+from store.limits.stops import Stopped, stop_sending
 from store.limits.tier import change_tier, read_tiers, read_used
 from store.people.service_windows import open_windows
 from store.people.suppressions import Why, suppress
@@ -87,6 +88,9 @@ async def test_campaigns_that_are_spread_share_the_rate_of_their_tier_by_weight(
     lanes = {rig.campaign(9, "Spring"): 3, rig.campaign(9, "Summer", sub_account="bank"): 1}
     for lane, weight in lanes.items():
         rig.store.run(pace_lane(lane, SPREAD, weight))
+    rig.configure(sub_accounts={"mill": account(tier=1000, portfolio="all")})
+    rig.store.run(pace_lane(rig.campaign(9, "Autumn", sub_account="mill"), SPREAD, 10))
+    rig.store.run(stop_sending(Stopped.ALL, "mill", "not now"))  # it takes no part
 
     def gaps() -> dict[str, float]:
         """ms from the start of each lane to its next turn."""
@@ -97,6 +101,16 @@ async def test_campaigns_that_are_spread_share_the_rate_of_their_tier_by_weight(
     first, second = gaps().values()
     assert {len(post.attempts) for post in rig.provider.posts} == {1}
     assert (round(first / 1000), round(second / 1000)) == (121, 364)
+
+
+async def test_a_campaign_that_is_spread_follows_a_raised_tier_at_once(rig: Rig) -> None:
+    configure(rig, 100)  # a person in a quarter of an hour
+    lane = rig.campaign(5)
+    rig.store.run(pace_lane(lane, SPREAD, None))
+    async with rig.dispatching():
+        await until(lambda: rig.counts(lane).get(State.ACCEPTED) == 1)
+        rig.store.run(change_tier("all", 1_000_000, 100, 1))
+        await until(lambda: rig.counts(lane) == {State.ACCEPTED: 5})
 
 
 @pytest.mark.parametrize("tier", [1000, None])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chatapps.rendering.compiled import compile_content
+from chatapps.responses import NoAnswer
 from dashboard.explain import explain_lane
 from dashboard.message import explain, message_status_of
 from producer.campaigns.load import end_of_file
@@ -24,9 +25,10 @@ from store.queue.settlement import PutOff
 from store.receipts.feedback import count_feedback
 from store.receipts.status_updates import StatusUpdate, apply_status_updates
 from store.records.outcome import Feedback, Origin
-from store.reports.waiting import waiting
+from store.reports.waiting import now_ms, waiting
 from store.states import State
 from tests.integration.worker.rig import MESSAGE, Rig, refuses
+from worker.maintenance.canary import tend_canary
 
 N, SIZE = 300, 100
 
@@ -255,6 +257,30 @@ class TestWarmUp:
         lane = campaign(rig, N, WARM_UP)
         await rig.deliver(lane)
         assert rig.lane(lane).status is LaneStatus.FINISHED
+
+    async def test_its_second_part_is_not_watched_before_it_is_queued(self, rig: Rig) -> None:
+        lane = campaign(rig, PEOPLE, WARM_UP)
+        await out(rig, lane)
+        receipts(rig, lane)
+        time_is_over(rig, lane)
+        now = rig.store.run(now_ms())
+        await tend_canary(rig.tools, rig.lane(lane), now)  # the worker ends just after that
+        await rig.sweep()
+        assert rig.queue(lane)
+        assert rig.lane(lane).canary_state is Canary.SENDING
+
+    async def test_where_no_one_waits_for_it_nothing_is_judged(self, rig: Rig) -> None:
+        rig.provider.steps = [NoAnswer("ReadTimeout")]
+        lane = campaign(rig, N, WARM_UP)
+        rig.store.client.hset(f"sm:{{{lane}}}:meta", "settle_after", 3600)
+        await rig.deliver(lane)
+        for _ in range(2):
+            await rig.sweep()
+            time_is_over(rig, lane)
+        is_ = rig.lane(lane)
+        assert rig.counts(lane) == {State.IN_DOUBT: N}
+        assert (is_.status, is_.canary_state) == (LaneStatus.SENDING, Canary.SENDING)
+        assert "warm-up" not in " ".join(explain_lane(rig.report(lane), waiting(rig.store, is_)))
 
     async def test_a_pause_of_a_person_is_not_overruled(self, rig: Rig) -> None:
         lane = campaign(rig, PEOPLE, WARM_UP)

@@ -31,6 +31,7 @@ from store.keys import lane_keys
 from store.lanes.lane import SPREAD, Policies, Priority, find_lane, list_lanes
 from store.limits.learned import Learned, keep_learned, read_learned
 from store.limits.tier import reserve_places
+from store.people.quiet_hours import change_quiet_hours
 from store.people.service_windows import open_windows
 from store.people.suppressions import Why, suppress
 from store.purposes import Purpose
@@ -280,6 +281,13 @@ def test_a_plan_tells_who_waits_for_their_local_time_and_when_it_ends(
     assert planned.digest != plan(store, launch).digest
     assert planned.digest == plan(store, replace(launch, start=start)).digest
     assert not any("unknown" in one for one in planned.warnings)
+
+
+def test_hours_that_only_a_newer_version_can_read_are_told(store: Store, launch: Launch) -> None:
+    store.run(change_quiet_hours(True, {"GB": "always, not at full moon"}))
+    with pytest.raises(InputError, match=r'^The quiet hours of GB .*not at full moon" is no hours'):
+        plan(store, launch)
+    assert plan(store, replace(launch, priority=Priority.URGENT)).messages == 4
 
 
 def test_a_plan_heeds_the_quiet_hours_of_marketing_only(store: Store, launch: Launch) -> None:

@@ -74,8 +74,34 @@ def test_each_time_waits_longer_and_the_last_begins_in_time(store: Store, parent
     assert waits == [24, 48, 96]
 
 
+def test_each_code_has_a_campaign_of_its_own_and_they_end_together(
+    store: Store, parent: Lane
+) -> None:
+    both = Settings(
+        reactions=[
+            {"code": 1024, "action": "retry_campaign"},
+            {"code": 1018, "action": "retry_campaign", "seconds": 48 * 3600},
+        ]
+    )
+    made = {one.source.split(":")[-1].split()[0]: one for one in later(store, both)}
+    assert {code: (one.send_at - parent.finished_at) // HOUR for code, one in made.items()} == {
+        "1018": 48,
+        "1024": 24,
+    }
+    assert later(store, both) == []
+    waits, lane, code = [], made["1024"], 1018  # what comes now is the other code, each time
+    while True:
+        lane = ended(
+            store, lane, 1.5, dict.fromkeys(range(3), (State.UNDELIVERED, (Origin.RECEIPT, code)))
+        )
+        if not (again := later(store, both)):
+            break
+        waits.append((again[0].send_at - lane.finished_at) // HOUR)
+        lane, code = again[0], 1024 if code == 1018 else 1018
+    assert waits == [96, 96]
+
+
 def test_it_ends_earlier_where_the_settings_say_so(store: Store, parent: Lane) -> None:
-    assert later(store, on(within=23 * 3600)) == []
     (child,) = later(store, on(seconds=3 * 3600, within=6 * 3600))
     assert child.send_at == parent.finished_at + 3 * HOUR
     ended(store, child, 1.5)

@@ -30,7 +30,7 @@ def campaign(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> R
     monkeypatch.chdir(tmp_path)
     Path("people.csv").write_text(ROWS)
     write("Hi {{name}}")
-    settings = Settings(sub_accounts={"shop": SubAccount()})
+    settings = Settings(sub_accounts={"shop": SubAccount(tier=2000)})
     for module in ("draft", "launch", "plan", "show", "again", "control"):
         path = f"sendmany.cli.campaign.{module}"
         monkeypatch.setattr(f"{path}.load_settings", lambda: settings)
@@ -157,6 +157,24 @@ def test_an_option_is_reset_and_a_wrong_one_changes_nothing(store: Store, campai
     options = answer(campaign("edit", "Spring", "--unset", "rate", "--json"))["options"]
     assert options["policies"] == {"hold": True}
     assert "rate" not in options
+
+
+def test_a_pace_replaces_another_as_it_does_while_a_campaign_runs(campaign: Run) -> None:
+    answer(campaign(*CREATE, "--rate", "5", "--settle-after", "60", "--json"))
+
+    def pace(*words: str) -> dict[str, Any]:
+        options = answer(campaign("edit", "Spring", *words, "--json"))["options"]
+        return {one: options[one] for one in ("rate", "spread", "finish_by") if one in options}
+
+    assert pace("--spread") == {"spread": True}
+    assert pace("--weight", "2") == {"spread": True}
+    assert pace("--rate", "5") == {"rate": 5}
+    assert pace("--finish-by", "18:00 UTC") == {"finish_by": "18:00 UTC"}
+    assert pace("--rate", "0") == {"rate": 0}
+    both = campaign("edit", "Spring", "--rate", "5", "--spread")
+    assert "either a rate or that it is spread" in str(both.exception)
+    edited = answer(campaign("edit", "Spring", "--settle-after", "0", "--json"))
+    assert edited["options"]["policies"] == {"settle_after": 0}
 
 
 def test_options_of_a_draft_are_changed_by_edit_and_not_as_it_is_launched(campaign: Run) -> None:
