@@ -62,7 +62,8 @@ def _tell(plan: Plan) -> None:
         parts = (preview.header, preview.text, preview.footer)
         show(*(f"  │ {line}" for part in parts if part for line in part.splitlines()))
         show(*(f"  │ [{button}]" for button in preview.buttons))
-    if any(one.message["type"] == "template" and not one.text for one in plan.previews):
+    unseen = any(one.message["type"] == "template" and not one.text for one in plan.previews)
+    if unseen and not plan.problems:
         say(
             "Note: The text of the template is not known here: it is shown where the sub-account has"
             " account_id and channel_id."
