@@ -106,7 +106,8 @@ def resolve_columns(
     defaults: dict[str, str] = {}
 
     def spelled(written: str, member: str, _text: str) -> str:
-        if written in columns:
+        known = find_name(tuple(names), written)
+        if written in columns and not known:
             return f"{{{{{written}}}}}"
         name, bar, default = (part.strip() for part in written.partition("|"))
         wanted = names.get(find_name(tuple(names), name) or "", name)

@@ -23,7 +23,7 @@ from chatapps.rendering.sample_values import fill_with_sample_values, with_place
 from config.settings import load_settings
 from producer.errors import InputError
 from producer.files.rows import MOST_BLANKS, ValueRules
-from producer.layout import ReadOptions
+from producer.layout import PHONE, ReadOptions
 from store.people.local_time import zone_named
 
 _REFUSED_IN_PARAMETERS = re.compile(rf"[\n\r\t]| {{{MOST_BLANKS + 1},}}")
@@ -73,7 +73,9 @@ def prepare(
     """
     try:
         message, language = _with_language(message, reading.language_column)
-        message, defaults = resolve_columns(message, columns, reading.names)
+        # `phone` in `names` is the column of the number; a column of that name keeps its placeholder
+        names = {PHONE: PHONE} if PHONE in columns else {}
+        message, defaults = resolve_columns(message, columns, {**reading.names, **names})
         kept = ((find_name(columns, one), text) for one, text in reading.defaults.items())
         defaults = {**{name: text for name, text in kept if name}, **defaults}
         see_that_whole(message, columns)

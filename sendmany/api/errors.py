@@ -214,6 +214,8 @@ def _message(one: Mapping[str, Any]) -> str:
         return f"The kind must be one of {one['ctx']['expected_tags']}"
     if one["type"] == "json_invalid":
         return "This is not JSON"
+    if one["type"] == "model_attributes_type" and one["loc"] == ("body",):
+        return "The body must be a JSON object, with Content-Type: application/json"
     return str(one["msg"])
 
 

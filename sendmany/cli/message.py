@@ -100,6 +100,8 @@ def send(
     except (BadPurpose, BadTag, BadTiming) as error:
         raise InputError(f"Nothing was sent: {error.rule}") from error
     if wait:
+        if answer.taken is not Taken.NEW:
+            say("Nothing was sent: the key is known. This is the message that has it:")
         _wait(store, answer.id, timeout, as_json=as_json)
     elif as_json:
         print_json({"id": answer.id, "new": answer.taken is Taken.NEW})

@@ -88,6 +88,11 @@ def test_the_service_sends_a_code_and_learns_of_its_delivery(tmp_path: Path) -> 
                     sent = http.post("/logins/7/code", params=number).raise_for_status().json()
                     path = f"/codes/{sent['message']}"
                     until(service, lambda: http.get(path).json() == {"state": "delivered"})
+                page = (ROOT / "docs/how-to/services.md").read_text("utf-8")
+                given = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+                for body in re.findall(r"```json\n(.*?)```", page, re.DOTALL):
+                    stored = httpx.post(f"{url}/v1/messages", content=body, headers=given)
+                    assert stored.json()["status"] == "accepted", stored.text
             finally:
                 service.terminate()
                 service.wait(30)

@@ -1,4 +1,4 @@
-"""Three templates that a sandbox may begin with, as they are registered."""
+"""Four templates that a sandbox may begin with, as they are registered."""
 
 import json
 from typing import Final
@@ -31,5 +31,11 @@ SAMPLES: Final = (
         "UTILITY",
         "Hello {{1}}, we look forward to seeing you on {{2}}. Please call if you cannot come.",
         ["Ann", "Monday at 9"],
+    ),
+    _template(
+        "one_time_code",
+        "AUTHENTICATION",
+        "Your code is {{1}}. For your security, do not share it.",
+        ["402918"],
     ),
 )

@@ -187,7 +187,7 @@ def _tell_added(lane: Lane, done: Added, *, as_json: bool, columns: str = "") ->
     show(f'{_people(done.added)} added to "{lane.name}", {done.already_in:,} were in it already.')
     show(columns)
     if listed:
-        show(f"{rows} cannot be used: mend them in {listed}, and add that file.")
+        show(f"{rows} cannot be used: correct {listed}, and add that file.")
     if done.lane.status is LaneStatus.PAUSED:
         show("It is paused: nothing is sent until it is resumed.")
 

@@ -487,7 +487,7 @@ def _launched_as_json(launched: Launched, file: RecipientFile) -> dict[str, obje
 
 def _tell_launched(launched: Launched, prepared: Prepared, *, hint: bool) -> None:
     lane = launched.lane
-    how = _AGAIN.get(lane.status, "is complete") if launched.resumed else "is launched"
+    how = _AGAIN.get(lane.status, "is complete already") if launched.resumed else "is launched"
     show(f'"{lane.name}" {how}: {several(launched.recipients, "recipient")}.')
     if prepared.file.text.sentence:
         show(prepared.file.text.sentence)

@@ -62,6 +62,12 @@ def _tell(plan: Plan) -> None:
         parts = (preview.header, preview.text, preview.footer)
         show(*(f"  │ {line}" for part in parts if part for line in part.splitlines()))
         show(*(f"  │ [{button}]" for button in preview.buttons))
+    unseen = any(one.message["type"] == "template" and not one.text for one in plan.previews)
+    if unseen and not plan.problems:
+        say(
+            "Note: The text of the template is not known here: it is shown where the sub-account has"
+            " account_id and channel_id."
+        )
     tell_findings(plan.problems)
     if plan.read_as:
         say(plan.read_as)

@@ -22,6 +22,7 @@ from dashboard.explain import (
     percent,
     purpose_in,
     remedy,
+    several,
     share,
     starts_at,
 )
@@ -198,9 +199,10 @@ def _tell(now: LaneReport, wait: Waiting) -> None:
     show(f"{lane.name} ({lane.id}, sub-account {lane.sub_account})", *explain_lane(now, wait), "")
     rows = [("recipients", count(lane.next_index)), *_funnel_rows(now)]
     rows += [
-        ("requests", f"{now.requests:,} (on average {now.mean_batch:,.0f} messages)"),
+        ("requests", f"{now.requests:,} (on average {several(round(now.mean_batch), 'message')})"),
         ("retried", count(now.stats.get("retried", 0))),
         ("left out", loading_note(lane.duplicates, lane.invalid_rows)),
+        ("excluded", count(lane.excluded) if lane.excluded else ""),
         ("purpose", purpose_in(now) or ""),
         ("retries", lane.source.removeprefix("retry:") if lane.parent else ""),
         ("retried by", ", ".join(lane.children)),

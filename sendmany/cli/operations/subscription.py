@@ -73,6 +73,10 @@ def add(
         if as_json:
             print_json({**facts_of(store, one), "secret": secret})
             return
+        if format is Format.SLACK:
+            show(f"{one.id}")
+            say("It is not signed: whoever knows its address can post there.")
+            return
         show(f"{one.id}  {secret}")
         say("Keep the secret: it is not shown again. It checks signatures of Standard Webhooks.")
 
@@ -106,6 +110,7 @@ def show_one(id: Id, as_json: Json = False) -> None:
             print_json(facts)
             return
         letters = facts.pop("dead_letters")
+        facts["types"] = ", ".join(facts["types"])
         show(*(f"{name}: {value}" for name, value in facts.items() if value not in (None, "")))
         show(*(f"given up: {letter}" for letter in letters))
 

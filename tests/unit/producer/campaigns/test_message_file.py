@@ -73,6 +73,17 @@ def test_prepared_content_names_the_columns_it_needs() -> None:
     assert prepare(TEXT, COLUMNS).content.columns == ("name",)
 
 
+def test_a_named_column_comes_before_one_that_is_called_like_the_placeholder() -> None:
+    other = prepare(TEXT, COLUMNS, ReadOptions(names={"name": "photo"}))
+    assert other.content.columns == ("photo",)
+    with pytest.raises(InputError, match="Given name"):
+        prepare(TEXT, COLUMNS, ReadOptions(names={"name": "Given name"}))
+    number = ReadOptions(names={"phone": "msisdn"})
+    text = {"type": "text", "content": {"text": "Call {{phone}}"}}
+    assert prepare(text, (*COLUMNS, "phone"), number).content.columns == ("phone",)
+    assert prepare(text, COLUMNS, number).content.columns == ("msisdn",)
+
+
 def test_an_unknown_column_stops_the_launch() -> None:
     message = {"type": "text", "content": {"text": "Hello {{nmae}}"}}
     with pytest.raises(InputError, match=r'content\.text .* "nmae" \(did you mean "name"'):

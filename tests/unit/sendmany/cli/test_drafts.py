@@ -271,3 +271,24 @@ def test_a_file_that_is_no_table_leaves_nothing(store: Store, campaign: Run) -> 
         assert isinstance(campaign(*CREATE, *encoding).exception, InputError)
         assert [key for key in keys(store) if "names" not in key] == []
         assert list_lanes(store) == []
+
+
+def test_a_campaign_shows_how_many_people_it_left_out(campaign: Run) -> None:
+    Path("staff.csv").write_text("Mobile\n+447700900002\n")
+    files = ("--recipients", "people.csv", "--message", "offer.json", "--offline")
+    launched = answer(campaign("launch", "Spring", *files, "--exclude", "file:staff.csv", "--json"))
+    assert launched["excluded"] == 1
+    assert "excluded 1 " in " ".join(campaign("show", "Spring").stdout.split()) + " "
+
+
+def test_a_plan_says_why_no_text_is_shown(campaign: Run) -> None:
+    template = {"name": "spring_offer", "language": "en", "components": []}
+    Path("offer.json").write_text(
+        json.dumps({"type": "template", "content": {"template": template}})
+    )
+    assert (
+        "text of the template is not known"
+        in campaign(
+            "plan", "Other", "--recipients", "people.csv", "--message", "offer.json", "--offline"
+        ).output
+    )

@@ -48,7 +48,7 @@ def test_a_launch_says_how_to_watch_it(launch: Launch) -> None:
         'The numbers are read from the column "msisdn".',
         'Watch it with: sendmany campaign watch "Spring"',
     ]
-    assert '"Spring" is complete: 1 recipient.' in launch().stdout
+    assert '"Spring" is complete already: 1 recipient.' in launch().stdout
 
 
 @pytest.mark.parametrize(

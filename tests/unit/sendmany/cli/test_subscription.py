@@ -55,6 +55,13 @@ def test_a_subscription_lives_from_add_to_remove(desk: Store) -> None:
     assert "no subscriptions" in run("subscription list").stdout
 
 
+def test_a_chat_tool_gets_no_secret_since_its_news_are_not_signed(desk: Store) -> None:
+    assert "whsec_" in run(f"subscription add {URL} --types message.*").stdout
+    added = run(f"subscription add {URL}/chat --types campaign.paused --format slack")
+    assert "whsec_" not in added.output
+    assert "types: campaign.paused\n" in run(f"subscription show {added.stdout.strip()}").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
