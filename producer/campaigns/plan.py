@@ -177,9 +177,10 @@ class Plan(BaseModel):
     excluded: int
     invalid_rows: InvalidRows
     opted_out: int  # recipients who opted out of such messages
-    window_closed: int  # recipients with a closed service window, if the message needs one
-    over_cap: int  # recipients who have had enough marketing in these days, without those two
-    messages: int  # messages to send: recipients without those three
+    unreachable: int  # further recipients who could not be reached lately, if it is marketing
+    window_closed: int  # further ones with a closed service window, if the message needs one
+    over_cap: int  # further ones who have had enough marketing in these days
+    messages: int  # messages to send: recipients without those four
     canary: int  # of the recipients, who go first; 0: all at once
     requests: int
     seconds: float  # at the sub-account's limits and the campaign's rate, without other sending
@@ -276,7 +277,7 @@ def plan_rows(
     findings, template = findings_about(
         settings, account, message.document, partial(check_rows, content, sample), offline=offline
     )
-    messages = tally.recipients - tally.opted_out - tally.window_closed - tally.over_cap
+    messages = tally.recipients - tally.ineligible.total()
     learned = store.run(read_learned(account)).learned
     rate = learned.rate if learned and learned.in_force else 0
     budget = store.run(read_tiers()).budget(settings, account)
@@ -305,9 +306,10 @@ def plan_rows(
         duplicates=tally.duplicates,
         excluded=tally.excluded,
         invalid_rows=tally.invalid_rows(),
-        opted_out=tally.opted_out,
-        window_closed=tally.window_closed,
-        over_cap=tally.over_cap,
+        opted_out=tally.ineligible["opted_out"],
+        window_closed=tally.ineligible["window_closed"],
+        unreachable=tally.ineligible["unreachable"],
+        over_cap=tally.ineligible["over_cap"],
         messages=messages,
         canary=canary_size(canary, tally.recipients) if canary else 0,
         requests=requests,
@@ -350,16 +352,19 @@ class _Screen:
         rules = read_rules(self.options.sub_account, window if counts else "")
         self._rules = self.store.run(rules)
 
-    def left_out(self, people: Sequence[bytes]) -> tuple[set[int], set[int], set[int]]:
-        """Positions of opted-out people, of others with a closed window, and of others over the cap."""
+    def ineligible(self, people: Sequence[bytes]) -> dict[int, str]:
+        """Positions of those left out, each with the first reason."""
         calls = find_ineligible(self.options.sub_account, people, (self.purpose,), self._rules)
         found = united(map(self.store.run, calls))
-        opted_out = set(found.suppressed)
-        closed = set(found.closed) - opted_out
         cap = cap_of(self.settings.campaigns, self.purpose)
         looks = find_capped(self.options.sub_account, cap, people) if cap else []
         places = [self.store.run(look) for look in looks]
-        return opted_out, closed, set(chain.from_iterable(places)) - opted_out - closed
+        return (
+            dict.fromkeys(chain.from_iterable(places), "over_cap")
+            | dict.fromkeys(found.closed, "window_closed")
+            | dict.fromkeys(found.unreachable, "unreachable")
+            | dict.fromkeys(found.suppressed, "opted_out")
+        )
 
 
 @dataclass(slots=True)
@@ -374,9 +379,7 @@ class _Tally:
     recipients: int = 0
     duplicates: int = 0
     excluded: int = 0
-    opted_out: int = 0
-    window_closed: int = 0
-    over_cap: int = 0
+    ineligible: Counter[str] = field(default_factory=Counter)  # by member of the plan
     reasons: dict[str, InvalidReason] = field(default_factory=dict)
     numbers: dict[bytes, bytes] = field(default_factory=dict)  # first digits → one such number
     countries: Counter[bytes] = field(default_factory=Counter)  # by first digits: recipients …
@@ -404,13 +407,10 @@ class _Tally:
         starts = [person[:TELLING_DIGITS] for person in people]
         self.numbers.update(zip(starts, people, strict=True))
         self.countries.update(starts)
-        opted_out, closed, over = self.screen.left_out(people)
-        self.opted_out += len(opted_out)
-        self.window_closed += len(closed)
-        self.over_cap += len(over)
-        self.left_out.update(starts[place] for place in opted_out | closed | over)
+        left_out = self.screen.ineligible(people)
+        self.ineligible.update(left_out.values())
+        self.left_out.update(starts[place] for place in left_out)
         if self.hours is not None:
-            left_out = opted_out | closed | over
             self.kinds.update(
                 self.hours.kind_of(line)
                 for place, line in enumerate(lines)

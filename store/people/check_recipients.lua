@@ -2,10 +2,10 @@
 -- whether their last message is marketing.
 -- KEYS: suppressed; for those of a sub-account also windows, people whose last message was not marketing
 --       (two sets), unreachable people
--- ARGV: 1 if windows count, 1 to note whose message is marketing, number of people whose message needs
---       an open window, the people, a line each, those first (one value: a thousand values would cost
---       the caller five times as much), letters of the purposes of their messages (one for all of them,
---       or one each), 1 if unreachable people count
+-- ARGV: 1 if windows count, 1 to note whose message is marketing ('' to note nothing), number of people
+--       whose message needs an open window, the people, a line each, those first (one value: a thousand
+--       values would cost the caller five times as much), letters of the purposes of their messages (one
+--       for all of them, or one each), 1 if unreachable people count
 -- Returns: {positions (from 0) of suppressed people, positions of those whose window is closed, positions
 --          of unreachable people whose message is marketing}
 -- include: clock, unmarketed
@@ -45,7 +45,7 @@ if ARGV[1] == '1' and subject > 0 then
   end
 end
 local noted = ARGV[2] == '1'
-if sets[1] and (noted or letters ~= 'm') then
+if ARGV[2] ~= '' and (noted or letters ~= 'm') then
   local marketing, others = {}, {}
   for i, who in ipairs(people) do
     local list = purpose_of(i) == 'm' and marketing or others

@@ -203,14 +203,16 @@ def find_ineligible(
         rules: bits as from `read_rules`; if windows count, all messages need an open one.
     """
     calls = screen_everywhere(people, purposes) if rules & SUPPRESSED_EVERYWHERE else []
-    if not rules & (SUPPRESSED | WINDOWS):
+    if not rules & (SUPPRESSED | WINDOWS | UNREACHABLE):
         return calls
     windows_count = int(rules & WINDOWS > 0)
     return calls + [
         _check_eligibility(
-            (suppressed(sub_account, shard), windows(sub_account, WHATSAPP, shard)),
-            (windows_count, 0, chosen.count(1) * windows_count),
+            (suppressed(sub_account, shard), windows(sub_account, WHATSAPP, shard),
+             *unmarketed(sub_account, shard), unreachable(sub_account, shard)),
+            (windows_count, "", chosen.count(1) * windows_count),
             people, chosen, purposes,
+            int(rules & UNREACHABLE > 0),
         )
         for shard, chosen in shards_of(people)
     ]  # fmt: skip
@@ -219,7 +221,7 @@ def find_ineligible(
 def screen_everywhere(people: Sequence[bytes], purposes: Sequence[Purpose]) -> list[Call[Eligible]]:
     """The same check against suppressions of all sub-accounts only."""
     return [
-        _check_eligibility((suppressed(EVERYWHERE, shard),), (0, 0, 0), people, chosen, purposes)
+        _check_eligibility((suppressed(EVERYWHERE, shard),), (0, "", 0), people, chosen, purposes)
         for shard, chosen in shards_of(people)
     ]
 
@@ -256,7 +258,7 @@ def shards_of(people: Sequence[bytes]) -> list[tuple[int, bytes]]:
 
 def _check_eligibility(
     keys: Sequence[str],
-    figures: Sequence[int],
+    figures: Sequence[int | str],
     people: Sequence[bytes],
     chosen: bytes,
     purposes: Sequence[Purpose],

@@ -352,6 +352,7 @@ const Plan = ({ plan, region, kept }) => html`
       <tr class="group"><td>Recipients</td><td class="num">${count(plan.recipients)}</td></tr>
       ${plan.opted_out > 0 && html`<tr><td>− want no such messages</td><td class="num">${count(plan.opted_out)}</td></tr>`}
       ${plan.window_closed > 0 && html`<tr><td>− have not written for 24 hours, which this message needs</td><td class="num">${count(plan.window_closed)}</td></tr>`}
+      ${plan.unreachable > 0 && html`<tr><td>− could not be reached lately</td><td class="num">${count(plan.unreachable)}</td></tr>`}
       ${plan.over_cap > 0 && html`<tr><td>− have had enough marketing for now</td><td class="num">${count(plan.over_cap)}</td></tr>`}
       <tr class="total"><td>Messages${plan.canary > 0 && html` <span class="muted">, ${count(plan.canary)} of them first</span>`}</td><td class="num">${count(plan.messages)}</td></tr></tbody></table>
     <dl class="facts"><dt>Ends about</dt><dd>${when(plan.ends_at)}, in ${duration(plan.seconds)} (${several(plan.requests, 'request')}${plan.seconds ? `, ${rate(plan.messages / plan.seconds)}` : ''})</dd>

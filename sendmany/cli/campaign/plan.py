@@ -87,6 +87,7 @@ def _figures(plan: Plan) -> Iterator[tuple[str, str]]:
         ("canary, first", plan.canary),
         ("opted out", plan.opted_out),
         ("window closed", plan.window_closed),
+        ("could not be reached lately", plan.unreachable),
         ("over the cap", plan.over_cap),
         ("duplicates", plan.duplicates),
         ("excluded", plan.excluded),

@@ -32,7 +32,7 @@ from store.lanes.lane import SPREAD, Policies, Priority, find_lane, list_lanes
 from store.limits.learned import Learned, keep_learned, read_learned
 from store.limits.tier import reserve_places
 from store.people.quiet_hours import change_quiet_hours
-from store.people.service_windows import open_windows
+from store.people.service_windows import mark_unreachable, open_windows
 from store.people.suppressions import Why, suppress
 from store.purposes import Purpose
 from store.records.job_section import unpack
@@ -164,14 +164,18 @@ def test_people_who_opted_out_or_have_not_written_are_told_and_left_out(
 ) -> None:
     store.run(suppress("Shop", [("447400000001", None)], Why.OPERATOR))
     store.run(suppress("*", [("493023125000001", None)], Why.OPERATOR))
+    store.run(mark_unreachable("Shop", [("447400000001", None), ("15062345678", None)], 60))
     before = sorted(store.client.keys())
     planned = plan(store, launch)
-    assert (planned.opted_out, planned.messages) == (2, 2)
-    assert [one.messages for one in planned.countries] == [1, 0, 1]
+    assert (planned.opted_out, planned.unreachable, planned.messages) == (2, 1, 1)
+    utility = plan(store, replace(launch, purpose=Purpose.UTILITY))
+    assert (utility.unreachable, utility.messages) == (0, 2)
+    assert [one.messages for one in planned.countries] == [1, 0, 0]
     assert sorted(store.client.keys()) == before
     store.run(open_windows("Shop", [("447400000002", None)], written=True))
     planned = plan(store, launch)
-    assert (planned.opted_out, planned.window_closed, planned.messages) == (2, 1, 1)
+    assert (planned.opted_out, planned.unreachable, planned.window_closed) == (2, 1, 0)
+    assert planned.messages == 1
 
 
 def test_a_plan_shows_the_messages_with_the_longest_values(store: Store, launch: Launch) -> None:
