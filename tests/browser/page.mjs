@@ -445,6 +445,27 @@ const tests = {
     await page.context().close();
   },
 
+  async 'a person is found by number, forgotten, and stays so'() {
+    const page = await open();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await signIn(page, given.all);
+    await page.click('nav a:text-is("People")');
+    await page.fill('.find input', '+44 7710 000007');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.rows tr:has-text("Winter sale")');
+    await accessible(page, 'a person');
+    await page.click('text="Forget this person …"');
+    await accessible(page, 'forgetting a person');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('dialog:has-text("+447710000007 is forgotten"):has-text("Erased: ")', { timeout: 60_000 });
+    await page.click('dialog footer >> text="Close"');
+    await page.waitForSelector('.person:has-text("Nothing is held")');
+    assert.equal(await page.locator('.rows, button:has-text("Forget")').count(), 0);
+    assert.deepEqual(asked.filter((one) => one.includes('7710000007')), [], 'a number is in an address, which is logged');
+    await page.context().close();
+  },
+
   async 'a filter and a search are kept in the address'() {
     const page = await open();
     await signIn(page, given.all);

@@ -8,13 +8,14 @@ import { go, route, to } from './router.js';
 import { Dialog, Empty, Failed, Icon, Loading, confirm, say } from './ui.js';
 
 const AT_ONCE = 500;
-const REASONS = { operator: 'an operator', import: 'a list', reply: 'their reply', receipt: 'a receipt' };
+/** @type {Record<string, string>} */
+export const REASONS = { operator: 'an operator', import: 'a list', reply: 'their reply', receipt: 'a receipt' };
 const PURPOSES = [['', 'as if they had replied STOP'], ['all', 'everything'], ['marketing', 'marketing only']];
 
 /** @param {string} scope */
-const whose = (scope) => (scope === '*' ? 'every sub-account' : scope);
+export const whose = (scope) => (scope === '*' ? 'every sub-account' : scope);
 /** @param {string} purposes */
-const stopped = (purposes) => (purposes === 'all' ? 'everything' : purposes.replaceAll(',', ', '));
+export const stopped = (purposes) => (purposes === 'all' ? 'everything' : purposes.replaceAll(',', ', '));
 
 export function OptOuts() {
   const only = session.value?.sub_accounts ?? [];
@@ -45,7 +46,7 @@ export function OptOuts() {
     ${answer.data && !items.length && html`<${Empty} icon="optouts" title=${trail.length ? 'No more' : 'No opt-outs here'}><p>Who replies STOP is added by itself. Those of another list are kept apart.</p><//>`}
     ${items.length > 0 && html`<div class="card table-card"><table class="rows"><caption class="sr">People who must not be written to</caption>
       <thead><tr><th>Person</th><th>Gets no more</th><th>By</th><th class="num">Since</th><th><span class="sr">Actions</span></th></tr></thead>
-      <tbody>${items.map((one) => html`<tr key=${one.number}><td class="mono">${one.number}</td><td>${stopped(one.purposes)}</td><td class="muted">${/** @type {any} */ (REASONS)[one.reason] ?? one.reason}</td>
+      <tbody>${items.map((one) => html`<tr key=${one.number}><td class="mono">${one.number}</td><td>${stopped(one.purposes)}</td><td class="muted">${REASONS[one.reason] ?? one.reason}</td>
         <td class="num muted" title=${moment(one.since)}>${when(one.since)}</td>
         <td class="num wide">${may('manage') && html`<button class="button small" onClick=${() => remove(one.number)}>Remove …</button>`}</td></tr>`)}</tbody></table></div>`}
     ${(trail.length > 0 || answer.data?.next) && html`<div class="more">
@@ -91,7 +92,7 @@ function LookUp({ account, again }) {
     ${error && html`<${Failed} error=${error} />`}
     ${found && html`<div class=${`notice ${found.suppressed.length ? 'hold' : ''}`} role="status"><${Icon} name=${found.suppressed.length ? 'optouts' : 'check'} /><div>
       ${found.suppressed.length === 0 && html`<b>${found.sub_account} may write to ${found.person}.</b>`}
-      ${found.suppressed.map((/** @type {any} */ one) => html`<p key=${one.scope}><b>${found.person}</b> gets no ${stopped(one.purposes) === 'everything' ? 'message' : stopped(one.purposes)} from ${whose(one.scope)} since ${when(one.since)}, by ${/** @type {any} */ (REASONS)[one.reason] ?? one.reason}.
+      ${found.suppressed.map((/** @type {any} */ one) => html`<p key=${one.scope}><b>${found.person}</b> gets no ${stopped(one.purposes) === 'everything' ? 'message' : stopped(one.purposes)} from ${whose(one.scope)} since ${when(one.since)}, by ${REASONS[one.reason] ?? one.reason}.
         ${may('manage') && (one.scope !== '*' || mayAll) && html` <button type="button" class="button small" onClick=${() => release(found.person, one.scope === '*' ? '' : one.scope, () => { find(undefined); again(); })}>Remove …</button>`}</p>`)}</div></div>`}`;
 }
 
