@@ -145,7 +145,7 @@ _BY_ACTION = {
     Action.RETRY_LATER: Remedy.WAIT,
     Action.NOTHING: Remedy.NOTHING,
 }
-_BAD_NUMBER = 1002
+_BAD_NUMBERS = {1002, 3003}
 _MENDED = {LocalReason.WINDOW, LocalReason.BREAKER, LocalReason.BROKEN_JOB}
 _INTENDED = {
     LocalReason.SUPPRESSED, LocalReason.FORGOTTEN, LocalReason.OPERATOR, LocalReason.EXPIRED,
@@ -170,7 +170,7 @@ def remedy(origin: Origin, code: int) -> Remedy:
                 else Remedy.WAIT
             )
         case Origin.API | Origin.REQUEST:
-            if code == _BAD_NUMBER:
+            if code in _BAD_NUMBERS:
                 return Remedy.TAKE_OFF
             if classify_item(code) in (CodeClass.TRANSIENT, CodeClass.THROTTLE):
                 return Remedy.WAIT

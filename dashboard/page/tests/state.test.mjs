@@ -243,3 +243,14 @@ test('what is held about a person is told in sentences, and what is not held is 
   assert.match(said, /^No message from every sub-account since .*, by their reply$/);
   assert.equal(provider, 'From the provider');
 });
+
+const { hopeOf } = await import('../js/remedies.js');
+
+test('a retry tells whom sending alone may reach from those to whom it fails again', () => {
+  const found = hopeOf([
+    { state: 'rejected', remedy: 'take_off' }, { state: 'rejected', remedy: 'mend' }, { state: 'undelivered', remedy: 'wait' },
+    { state: 'skipped', remedy: 'wait' }, { state: 'failed', remedy: 'account' }, { state: 'undelivered', remedy: 'nothing' },
+  ]);
+  assert.deepEqual(found.mays.map((one) => one.remedy), ['wait', 'account']);
+  assert.deepEqual(found.others.map((one) => one.remedy), ['take_off', 'mend', 'nothing']);
+});
