@@ -690,7 +690,10 @@ def messages_per_second(report: LaneReport, now_ms: int) -> float | None:
     """Messages ended per second: recent while it is being sent, the average when it has ended."""
     lane = report.lane
     lasted = (lane.finished_at or now_ms) - lane.started_at
-    average = report.done * 1000 / max(1, lasted) if lane.started_at and report.done else None
+    shortest = 1000 if lane.finished_at else 1  # ms; a few messages at once are no rate
+    average = (
+        report.done * 1000 / max(shortest, lasted) if lane.started_at and report.done else None
+    )
     if lane.finished_at:
         return average
     if lane.status is not LaneStatus.SENDING:

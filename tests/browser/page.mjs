@@ -423,7 +423,10 @@ const tests = {
   async 'the switch stops marketing, every screen says so, and it goes on'() {
     const page = await open();
     await signIn(page, given.all);
-    await page.click('.switch-corner .switch');
+    const [button, switch_] = await Promise.all(['.head .button.primary', '.switch-corner'].map((one) => page.locator(one).boundingBox()));
+    assert.ok(button.x + button.width <= switch_.x, 'the switch lies over the button New campaign');
+    await page.click('.switch-corner >> text="Stop …"');
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('placeholder')), 'Wrong price in the offer');
     await page.fill('dialog input[required]', 'wrong price');
     await accessible(page, 'the stop switch');
     await page.click('dialog button:has-text("Stop marketing")');

@@ -10,7 +10,7 @@ import { Messages } from './messages.js';
 import { Repace } from './pace.js';
 import { Remedies, Retry } from './remedies.js';
 import { go, route, to } from './router.js';
-import { ENDED, GROUPS, STATES, sum } from './states.js';
+import { ENDED, GROUPS, STATES, plain, sum } from './states.js';
 import { Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm } from './ui.js';
 
 /** @typedef {import('./types.js').Campaign} Campaign */
@@ -133,9 +133,8 @@ const Figure = ({ name, n, of, id, states, note }) => html`
 /** What limits it now, and until when. @param {{ one: Campaign, limit?: number }} props */
 function Waits({ one, limit }) {
   const [first, ...more] = one.why;
-  const tone = ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
-    : one.status === 'paused' || one.held || one.waits?.blocked_until ? 'hold'
-    : one.status === 'finished' ? 'good' : '';
+  const tone = one.status === 'finished' ? 'good' : ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
+    : one.status === 'paused' || one.held || one.waits?.blocked_until ? 'hold' : '';
   const lead = one.status === 'sending' && more.length ? more[0] : first;
   const rest = one.why.filter((sentence) => sentence !== lead && sentence !== 'It is being sent.' && !sentence.includes('--doubt'));
   const w = one.waits;
@@ -143,9 +142,10 @@ function Waits({ one, limit }) {
     <section class=${`card waits ${tone}`} aria-label="What it waits for">
       <span class="badge"><${Icon} name=${tone === 'bad' ? 'warn' : tone === 'hold' ? 'pause' : tone === 'good' ? 'check' : 'sending'} /></span>
       <div>
-        <h2><${Sentence} text=${lead} /></h2>
+        <h2><${Sentence} text=${plain(lead)} /></h2>
         ${rest.length > 0 && html`<ul>${rest.map((sentence) => html`<li key=${sentence}><${Sentence} text=${sentence} /></li>`)}</ul>`}
         ${w && !ENDED.includes(one.status) && html`<p class="limits">
+          ${one.rate ? html`<span>its own limit: ${rate(one.rate)}</span>` : null}
           ${limit ? html`<span>the limit of ${one.sub_account}: ${rate(limit)}</span>` : null}
           <span>${w.sending_loops ? several(w.sending_loops, 'dispatcher') : 'no dispatcher'} of workers ${w.sending_loops === 1 ? 'serves' : 'serve'} it</span>
           ${w.blocked_until && html`<span>provider pauses until <time title=${moment(w.blocked_until)}>${when(w.blocked_until)}</time></span>`}

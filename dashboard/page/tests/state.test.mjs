@@ -244,7 +244,12 @@ test('what is held about a person is told in sentences, and what is not held is 
   assert.equal(provider, 'From the provider');
 });
 
+const { actOf } = await import('../js/audit.js');
 const { hopeOf } = await import('../js/remedies.js');
+
+test('an action of the audit trail is told in words', () => {
+  assert.deepEqual(['campaign.launch', 'stop', 'suppress.add', 'quiet_hours'].map(actOf), ['Campaign: launch', 'Sending stopped', 'Opt-outs: add', 'Quiet hours']);
+});
 
 test('a retry tells whom sending alone may reach from those to whom it fails again', () => {
   const found = hopeOf([
