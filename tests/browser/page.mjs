@@ -526,6 +526,10 @@ const tests = {
         await page.waitForLoadState('networkidle').catch(() => {});
         await fits(page, `${hash}, ${colorScheme}`);
       }
+      await page.evaluate(() => { location.hash = '#/campaigns/Winter%20sale/messages'; });
+      await page.click('td.mono a >> nth=0');
+      await page.waitForSelector('dialog .timeline');
+      await page.keyboard.press('Escape');
       await page.click('button[aria-label="Menu"]');
       await page.click('.side.open >> text="Sending"');
       await page.waitForSelector('h1:text-is("Sending")');

@@ -74,15 +74,15 @@ function Held({ held, show, forget }) {
   const some = facts.length + held.messages.length > 0;
   return html`<div class="stack">
     <section class="card pad person"><div><h2>${held.person}</h2>
-        <p class="muted">${held.forgotten_at ? html`<${Icon} name="check" size=${16} /> Forgotten ${moment(held.forgotten_at)}. ${some ? '' : 'Nothing is held, and no list of recipients brings this person back.'}` : some ? `${several(held.messages.length, 'message')}, and what is below.` : 'Nothing is held about this person.'}</p></div>
+        <p class="muted">${held.forgotten_at ? html`<${Icon} name="check" size=${16} /> Forgotten ${moment(held.forgotten_at)}. ${some ? '' : 'Nothing is held, and no list of recipients brings this person back.'}` : some ? `${several(held.messages.length, 'message')}${facts.length ? ', and what is below' : ''}.` : 'Nothing is held about this person.'}</p></div>
       ${may('manage') && !session.value?.sub_accounts.length
         ? (some || !held.forgotten_at) && html`<button class="button" onClick=${forget}><${Icon} name="close" size=${16} />Forget this person …</button>`
         : html`<p class="muted small">To forget a person takes a token with the scope <code>manage</code>, for all sub-accounts.</p>`}</section>
     ${held.messages.length > 0 && html`<section class="card table-card"><h2>Messages</h2>
-      <table class="rows"><thead><tr><th>Campaign</th><th>State</th><th>From the file</th><th class="num">Changed</th><th><span class="sr">Message</span></th></tr></thead>
+      <table class="rows"><thead><tr><th>Campaign</th><th>State</th><th>From the file</th><th class="num off">Changed</th><th><span class="sr">Message</span></th></tr></thead>
         <tbody>${held.messages.map((/** @type {any} */ one) => html`<tr key=${one.id}><td><a href=${to(['campaigns', one.id.slice(0, one.id.lastIndexOf('.'))])}>${one.lane}</a> <span class="muted small">${one.sub_account}</span></td>
           <td><${StateName} state=${one.state} /></td><td class="muted wide">${one.values.replaceAll('\t', ', ')}</td>
-          <td class="muted num" title=${moment(one.changed_at)}>${when(one.changed_at)}</td>
+          <td class="muted num off" title=${moment(one.changed_at)}>${when(one.changed_at)}</td>
           <td class="num"><button class="button small" onClick=${() => show(one.id)}>Show status</button></td></tr>`)}</tbody></table></section>`}
     ${some && html`<section class="card pad"><h2>What else is held</h2>
       <dl class="facts held">${facts.map(([name, lines]) => html`<dt>${name}</dt><dd><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></dd>`)}
