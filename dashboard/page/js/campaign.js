@@ -147,7 +147,7 @@ function Waits({ one, limit }) {
         ${w && !ENDED.includes(one.status) && html`<p class="limits">
           ${one.rate ? html`<span>its own limit: ${rate(one.rate)}</span>` : null}
           ${limit ? html`<span>the limit of ${one.sub_account}: ${rate(limit)}</span>` : null}
-          <span>${w.sending_loops ? several(w.sending_loops, 'dispatcher') : 'no dispatcher'} of workers ${w.sending_loops === 1 ? 'serves' : 'serve'} it</span>
+          <span>${w.sending_loops ? several(w.sending_loops, 'worker') : 'no worker'} ${w.sending_loops > 1 ? 'send' : 'sends'} it</span>
           ${w.blocked_until && html`<span>provider pauses until <time title=${moment(w.blocked_until)}>${when(w.blocked_until)}</time></span>`}
           ${w.next_retry && !w.hours && html`<span>next retry <time title=${moment(w.next_retry)}>${when(w.next_retry)}</time></span>`}
           ${w.next_decision && html`<span>next decision about doubts <time title=${moment(w.next_decision)}>${when(w.next_decision)}</time></span>`}
