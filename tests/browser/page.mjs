@@ -283,6 +283,9 @@ const tests = {
     const page = await open({ viewport: { width: 390, height: 780 } });
     await signIn(page, given.all);
     await page.evaluate(() => { location.hash = '#/optouts'; });
+    await page.waitForSelector('h1:text-is("Opt-outs")');
+    await page.waitForFunction(() => document.querySelector('.bar select')?.value === 'sandbox'); // the only list there is
+    await page.selectOption('.bar select', '*');
     await page.waitForSelector('text=No opt-outs here');
     await page.click('text="Add people"');
     await page.fill('dialog textarea', '+447700900910\n+44 12\n');

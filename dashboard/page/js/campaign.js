@@ -104,7 +104,7 @@ function Overview({ one }) {
         <${Figure} name="Sent" n=${sent} of=${one.recipients} id=${one.id} states=${['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']} />
         <${Figure} name="Reached a handset" n=${reached} of=${one.recipients} id=${one.id} states=${['delivered', 'read']} />
         <${Figure} name="Not delivered" n=${failed} of=${one.recipients} id=${one.id} states=${['undelivered', 'rejected', 'failed']} />
-        <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>
+        <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.held || one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>
       </dl>
       <${Ledger} one=${one} />
       ${history.error ? html`<${Failed} error=${history.error} again=${history.again} />`

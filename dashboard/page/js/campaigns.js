@@ -132,7 +132,7 @@ function CampaignRow({ one }) {
         <${Brief} lane=${one} /></td>
       <td class="num" data-label="Rate">${rate(one.messages_per_second)}</td>
       <td class="num" data-label=${ended ? null : 'Left'} title=${ended ? `Ended ${moment(one.finished_at)}` : ''}>
-        ${ended ? html`<span class="muted">${lasted === null ? '' : `took ${duration(Math.max(1, lasted))}`}</span>` : duration(one.seconds_left)}</td>
+        ${ended ? html`<span class="muted">${lasted === null ? '' : `took ${duration(Math.max(1, lasted))}`}</span>` : duration(one.held ? null : one.seconds_left)}</td>
       <td class="wide-col why">${one.counts.unconfirmed && ended
         ? html`<a class="count" href=${to(['unconfirmed'])}>${reason(one)}</a>` : html`<${Sentence} text=${reason(one)} />`}</td>
     </tr>`;
