@@ -28,6 +28,9 @@ export function Campaign() {
   useEffect(() => {
     if (one?.status === 'draft' && may('send')) go(to(['new', one.id]), { replace: true });
   }, [one?.status]);
+  useEffect(() => { // an event tells the new status, not the sentences that go with it
+    if (one && one.status !== answer.data.status) answer.again();
+  }, [one?.status]);
   if (answer.error?.status === 404) {
     return html`<${Empty} title="There is no such campaign"><p>It was kept for its time, or belongs to another sub-account. <a href=${to(['campaigns'])}>All campaigns</a></p><//>`;
   }
@@ -91,7 +94,8 @@ function Acts({ one, again }) {
 
 /** @param {{ one: Campaign }} props */
 function Overview({ one }) {
-  const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: ENDED.includes(one.status) ? 0 : 10, after: Math.floor(one.done / 1000) });
+  const still = ENDED.includes(one.status) && Date.now() - Date.parse(one.finished_at ?? '') > 60_000; // receipts come after the end
+  const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: still ? 0 : 10, after: Math.floor(one.done / 1000) });
   const failed = sum(one, ['undelivered', 'rejected', 'failed']);
   const reached = sum(one, ['delivered', 'read']);
   const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']);
