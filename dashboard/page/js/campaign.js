@@ -211,7 +211,7 @@ function FailureTable({ one }) {
           <td class="mono muted"><code>${item.origin}${item.code ? ` ${item.code}` : ''}</code></td><td><${StateName} state=${item.state} /></td>
           <td class="num"><${People} id=${one.id} states=${[item.state]} query=${{ origin: item.origin === 'none' ? '' : item.origin, code: item.code }}>${count(item.messages)}<//></td>
           <td class="wide">${item.remedy !== 'nothing' && html`${large(item.what_to_do)} <${Remedies} item=${item} one=${one} />`}</td></tr>`)}</tbody></table>`}
-    ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}: ${retries.map((/** @type {any} */ item) => `${count(item.messages)} since ${item.meaning || item.code}`).join('; ')}.</p>`}`;
+    ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}, because of: ${retries.map((/** @type {any} */ item) => `${item.meaning || item.code} (${count(item.messages)})`).join('; ')}.</p>`}`;
 }
 
 /** @param {{ one: Campaign }} props */

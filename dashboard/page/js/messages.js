@@ -54,7 +54,7 @@ function List({ one }) {
         ${(kept.code || kept.origin) && html`<a class="chip" aria-current="true" href=${address({ code: '', origin: '' })}>Code ${kept.origin} ${kept.code} <${Icon} name="close" size=${13} /></a>`}
         ${kept.doubt && html`<a class="chip" aria-current="true" href=${address({ doubt: '' })}>${kept.doubt === 'may_have_two' ? 'May have got two' : 'May have arrived'} <${Icon} name="close" size=${13} /></a>`}
       </nav>
-      <${Search} value="" label="Number, such as +44 7700 900123" mode="tel" set=${find} />
+      <${Search} value="" label="Number with + and country code" mode="tel" set=${find} />
     </div>
     ${shown === 'none' && html`<div class="notice hold"><${Icon} name="search" /><div>No message of this campaign goes to that number. <a href=${address({})}>All right</a></div></div>`}
     ${answer.error && html`<${Failed} error=${answer.error} again=${answer.again} />`}
