@@ -145,7 +145,7 @@ _BY_ACTION = {
     Action.RETRY_LATER: Remedy.WAIT,
     Action.NOTHING: Remedy.NOTHING,
 }
-_BAD_NUMBER = 1002
+_BAD_NUMBERS = {1002, 3003}
 _MENDED = {LocalReason.WINDOW, LocalReason.BREAKER, LocalReason.BROKEN_JOB}
 _INTENDED = {
     LocalReason.SUPPRESSED, LocalReason.FORGOTTEN, LocalReason.OPERATOR, LocalReason.EXPIRED,
@@ -170,7 +170,7 @@ def remedy(origin: Origin, code: int) -> Remedy:
                 else Remedy.WAIT
             )
         case Origin.API | Origin.REQUEST:
-            if code == _BAD_NUMBER:
+            if code in _BAD_NUMBERS:
                 return Remedy.TAKE_OFF
             if classify_item(code) in (CodeClass.TRANSIENT, CodeClass.THROTTLE):
                 return Remedy.WAIT
@@ -690,7 +690,10 @@ def messages_per_second(report: LaneReport, now_ms: int) -> float | None:
     """Messages ended per second: recent while it is being sent, the average when it has ended."""
     lane = report.lane
     lasted = (lane.finished_at or now_ms) - lane.started_at
-    average = report.done * 1000 / max(1, lasted) if lane.started_at and report.done else None
+    shortest = 1000 if lane.finished_at else 1  # ms; a few messages at once are no rate
+    average = (
+        report.done * 1000 / max(shortest, lasted) if lane.started_at and report.done else None
+    )
     if lane.finished_at:
         return average
     if lane.status is not LaneStatus.SENDING:

@@ -283,6 +283,9 @@ const tests = {
     const page = await open({ viewport: { width: 390, height: 780 } });
     await signIn(page, given.all);
     await page.evaluate(() => { location.hash = '#/optouts'; });
+    await page.waitForSelector('h1:text-is("Opt-outs")');
+    await page.waitForFunction(() => document.querySelector('.bar select')?.value === 'sandbox'); // the only list there is
+    await page.selectOption('.bar select', '*');
     await page.waitForSelector('text=No opt-outs here');
     await page.click('text="Add people"');
     await page.fill('dialog textarea', '+447700900910\n+44 12\n');
@@ -423,7 +426,10 @@ const tests = {
   async 'the switch stops marketing, every screen says so, and it goes on'() {
     const page = await open();
     await signIn(page, given.all);
-    await page.click('.switch-corner .switch');
+    const [button, switch_] = await Promise.all(['.head .button.primary', '.switch-corner'].map((one) => page.locator(one).boundingBox()));
+    assert.ok(button.x + button.width <= switch_.x, 'the switch lies over the button New campaign');
+    await page.click('.switch-corner >> text="Stop …"');
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('placeholder')), 'Wrong price in the offer');
     await page.fill('dialog input[required]', 'wrong price');
     await accessible(page, 'the stop switch');
     await page.click('dialog button:has-text("Stop marketing")');
@@ -442,6 +448,27 @@ const tests = {
     await page.click('nav a:text-is("Audit")');
     await page.waitForSelector('tr:has-text("stop") >> text=token:Ada');
     await accessible(page, 'the trail');
+    await page.context().close();
+  },
+
+  async 'a person is found by number, forgotten, and stays so'() {
+    const page = await open();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await signIn(page, given.all);
+    await page.click('nav a:text-is("People")');
+    await page.fill('.find input', '+44 7710 000007');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.rows tr:has-text("Winter sale")');
+    await accessible(page, 'a person');
+    await page.click('text="Forget this person …"');
+    await accessible(page, 'forgetting a person');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('dialog:has-text("+447710000007 is forgotten"):has-text("Erased: ")', { timeout: 60_000 });
+    await page.click('dialog footer >> text="Close"');
+    await page.waitForSelector('.person:has-text("Nothing is held")');
+    assert.equal(await page.locator('.rows, button:has-text("Forget")').count(), 0);
+    assert.deepEqual(asked.filter((one) => one.includes('7710000007')), [], 'a number is in an address, which is logged');
     await page.context().close();
   },
 
@@ -502,6 +529,10 @@ const tests = {
         await page.waitForLoadState('networkidle').catch(() => {});
         await fits(page, `${hash}, ${colorScheme}`);
       }
+      await page.evaluate(() => { location.hash = '#/campaigns/Winter%20sale/messages'; });
+      await page.click('td.mono a >> nth=0');
+      await page.waitForSelector('dialog .timeline');
+      await page.keyboard.press('Escape');
       await page.click('button[aria-label="Menu"]');
       await page.click('.side.open >> text="Sending"');
       await page.waitForSelector('h1:text-is("Sending")');

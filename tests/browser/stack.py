@@ -36,7 +36,10 @@ def page_stack(home: Path, *, per_second: int, sandbox: Sandbox) -> Iterator[dic
         receiver=Receiver(("Bearer of-the-test",)),
         sandbox=sandbox,
         worker_processes=1,
-        environment=(("SENDMANY_SUB_ACCOUNTS", json.dumps(account)),),
+        environment=(
+            ("SENDMANY_SUB_ACCOUNTS", json.dumps(account)),
+            ("SENDMANY_SECRET", "a secret of the tests, 32 bytes and more"),
+        ),
         patience=1,
     )
     with Local(plan) as local:

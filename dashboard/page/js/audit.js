@@ -2,12 +2,21 @@
 import { may, session } from './api.js';
 import { Search } from './campaigns.js';
 import { useAnswer } from './data.js';
-import { moment, when } from './format.js';
+import { large, moment, when } from './format.js';
 import { html, useEffect, useState } from './lib.js';
 import { go, route, to } from './router.js';
 import { Empty, Failed, Icon, Loading } from './ui.js';
 
 const KINDS = [['', 'All'], ['campaign', 'Campaigns'], ['stop', 'Stops'], ['breaker', 'Breakers'], ['token', 'Tokens'], ['person', 'People']];
+
+/** @type {Record<string, string>} */
+const NAMES = { stop: 'Sending stopped', go: 'Sending goes on', suppress: 'Opt-outs' };
+
+/** An action in words: `campaign.launch` is "Campaign: launch". @param {string} act */
+export function actOf(act) {
+  const [about, verb] = act.replaceAll('_', ' ').split('.');
+  return `${NAMES[about] ?? large(about)}${verb ? `: ${verb}` : ''}`;
+}
 
 export function Audit() {
   const { query } = route.value;
@@ -32,7 +41,7 @@ export function Audit() {
     ${answer.data && items.length === 0 && html`<${Empty} icon="audit" title="Nothing of this kind"><p>No action that fits is in the trail.</p><//>`}
     ${items.length > 0 && html`<div class="card table-card"><table class="rows"><caption class="sr">Actions, newest first</caption>
       <thead><tr><th>Action</th><th>About</th><th>Who</th><th>From</th><th class="num">When</th></tr></thead>
-      <tbody>${items.map((one) => html`<tr key=${one.id}><td><code>${one.act}</code></td><td>${one.object}</td><td>${one.who}</td><td class="muted">${one.address}</td>
+      <tbody>${items.map((one) => html`<tr key=${one.id}><td title=${one.act}>${actOf(one.act)}</td><td class="wide">${one.object}</td><td class="muted">${one.who}</td><td class="muted off">${one.address}</td>
         <td class="num muted" title=${moment(one.at)}>${when(one.at)}</td></tr>`)}</tbody></table></div>`}
     ${(trail.length > 0 || answer.data?.next) && html`<div class="more">
       <button class="button" disabled=${trail.length === 0} onClick=${() => setTrail(trail.slice(0, -1))}><${Icon} name="back" size=${15} />Newer</button>

@@ -10,7 +10,7 @@ import { Messages } from './messages.js';
 import { Repace } from './pace.js';
 import { Remedies, Retry } from './remedies.js';
 import { go, route, to } from './router.js';
-import { ENDED, GROUPS, STATES, sum } from './states.js';
+import { ENDED, GROUPS, STATES, plain, sum } from './states.js';
 import { Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm } from './ui.js';
 
 /** @typedef {import('./types.js').Campaign} Campaign */
@@ -27,6 +27,9 @@ export function Campaign() {
   }, [one?.name]);
   useEffect(() => {
     if (one?.status === 'draft' && may('send')) go(to(['new', one.id]), { replace: true });
+  }, [one?.status]);
+  useEffect(() => { // an event tells the new status, not the sentences that go with it
+    if (one && one.status !== answer.data.status) answer.again();
   }, [one?.status]);
   if (answer.error?.status === 404) {
     return html`<${Empty} title="There is no such campaign"><p>It was kept for its time, or belongs to another sub-account. <a href=${to(['campaigns'])}>All campaigns</a></p><//>`;
@@ -91,7 +94,8 @@ function Acts({ one, again }) {
 
 /** @param {{ one: Campaign }} props */
 function Overview({ one }) {
-  const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: ENDED.includes(one.status) ? 0 : 10, after: Math.floor(one.done / 1000) });
+  const still = ENDED.includes(one.status) && Date.now() - Date.parse(one.finished_at ?? '') > 60_000; // receipts come after the end
+  const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: still ? 0 : 10, after: Math.floor(one.done / 1000) });
   const failed = sum(one, ['undelivered', 'rejected', 'failed']);
   const reached = sum(one, ['delivered', 'read']);
   const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']);
@@ -104,7 +108,7 @@ function Overview({ one }) {
         <${Figure} name="Sent" n=${sent} of=${one.recipients} id=${one.id} states=${['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']} />
         <${Figure} name="Reached a handset" n=${reached} of=${one.recipients} id=${one.id} states=${['delivered', 'read']} />
         <${Figure} name="Not delivered" n=${failed} of=${one.recipients} id=${one.id} states=${['undelivered', 'rejected', 'failed']} />
-        <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>
+        <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.held || one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>
       </dl>
       <${Ledger} one=${one} />
       ${history.error ? html`<${Failed} error=${history.error} again=${history.again} />`
@@ -133,9 +137,8 @@ const Figure = ({ name, n, of, id, states, note }) => html`
 /** What limits it now, and until when. @param {{ one: Campaign, limit?: number }} props */
 function Waits({ one, limit }) {
   const [first, ...more] = one.why;
-  const tone = ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
-    : one.status === 'paused' || one.held || one.waits?.blocked_until ? 'hold'
-    : one.status === 'finished' ? 'good' : '';
+  const tone = one.status === 'finished' ? 'good' : ['stopped', 'halted'].includes(one.status) || one.waits?.stopped ? 'bad'
+    : one.status === 'paused' || one.held || one.waits?.blocked_until ? 'hold' : '';
   const lead = one.status === 'sending' && more.length ? more[0] : first;
   const rest = one.why.filter((sentence) => sentence !== lead && sentence !== 'It is being sent.' && !sentence.includes('--doubt'));
   const w = one.waits;
@@ -143,11 +146,12 @@ function Waits({ one, limit }) {
     <section class=${`card waits ${tone}`} aria-label="What it waits for">
       <span class="badge"><${Icon} name=${tone === 'bad' ? 'warn' : tone === 'hold' ? 'pause' : tone === 'good' ? 'check' : 'sending'} /></span>
       <div>
-        <h2><${Sentence} text=${lead} /></h2>
+        <h2><${Sentence} text=${plain(lead)} /></h2>
         ${rest.length > 0 && html`<ul>${rest.map((sentence) => html`<li key=${sentence}><${Sentence} text=${sentence} /></li>`)}</ul>`}
         ${w && !ENDED.includes(one.status) && html`<p class="limits">
+          ${one.rate ? html`<span>its own limit: ${rate(one.rate)}</span>` : null}
           ${limit ? html`<span>the limit of ${one.sub_account}: ${rate(limit)}</span>` : null}
-          <span>${w.sending_loops ? several(w.sending_loops, 'dispatcher') : 'no dispatcher'} of workers ${w.sending_loops === 1 ? 'serves' : 'serve'} it</span>
+          <span>${w.sending_loops ? several(w.sending_loops, 'worker') : 'no worker'} ${w.sending_loops > 1 ? 'send' : 'sends'} it</span>
           ${w.blocked_until && html`<span>provider pauses until <time title=${moment(w.blocked_until)}>${when(w.blocked_until)}</time></span>`}
           ${w.next_retry && !w.hours && html`<span>next retry <time title=${moment(w.next_retry)}>${when(w.next_retry)}</time></span>`}
           ${w.next_decision && html`<span>next decision about doubts <time title=${moment(w.next_decision)}>${when(w.next_decision)}</time></span>`}
@@ -207,7 +211,7 @@ function FailureTable({ one }) {
           <td class="mono muted"><code>${item.origin}${item.code ? ` ${item.code}` : ''}</code></td><td><${StateName} state=${item.state} /></td>
           <td class="num"><${People} id=${one.id} states=${[item.state]} query=${{ origin: item.origin === 'none' ? '' : item.origin, code: item.code }}>${count(item.messages)}<//></td>
           <td class="wide">${item.remedy !== 'nothing' && html`${large(item.what_to_do)} <${Remedies} item=${item} one=${one} />`}</td></tr>`)}</tbody></table>`}
-    ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}: ${retries.map((/** @type {any} */ item) => `${count(item.messages)} since ${item.meaning || item.code}`).join('; ')}.</p>`}`;
+    ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}, because of: ${retries.map((/** @type {any} */ item) => `${item.meaning || item.code} (${count(item.messages)})`).join('; ')}.</p>`}`;
 }
 
 /** @param {{ one: Campaign }} props */

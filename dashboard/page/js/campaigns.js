@@ -131,8 +131,8 @@ function CampaignRow({ one }) {
       <td class="wide-col"><div class="progress"><${Funnel} lane=${one} /><b class="num">${percent(one.done - cancelled, one.recipients)}</b></div>
         <${Brief} lane=${one} /></td>
       <td class="num" data-label="Rate">${rate(one.messages_per_second)}</td>
-      <td class="num" data-label=${ended ? 'Took' : 'Left'} title=${ended ? `Ended ${moment(one.finished_at)}` : ''}>
-        ${ended ? html`<span class="muted">in ${duration(lasted)}</span>` : duration(one.seconds_left)}</td>
+      <td class="num" data-label=${ended ? null : 'Left'} title=${ended ? `Ended ${moment(one.finished_at)}` : ''}>
+        ${ended ? html`<span class="muted">${lasted === null ? '' : `took ${duration(Math.max(1, lasted))}`}</span>` : duration(one.held ? null : one.seconds_left)}</td>
       <td class="wide-col why">${one.counts.unconfirmed && ended
         ? html`<a class="count" href=${to(['unconfirmed'])}>${reason(one)}</a>` : html`<${Sentence} text=${reason(one)} />`}</td>
     </tr>`;

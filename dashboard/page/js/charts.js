@@ -113,7 +113,7 @@ export function Charts({ history, recipients }) {
   const peak = Math.max(0, ...ys);
   const note = history.sampled < 1 ? `Read from ${Math.round(history.sampled * 100)} % of the records.` : '';
   const few = xs.length < 2 && stack.xs.length < 2;
-  const empty = html`<div class="chart-empty">Nothing has been posted yet.</div>`;
+  const empty = html`<div class="chart-empty">${history.steps.length ? 'It took too short a time for a line: the table has it.' : 'Nothing has been posted yet.'}</div>`;
   return html`
     <div class="two">
       <${Card} title="Rate" note=${note} table=${html`

@@ -54,18 +54,18 @@ function List({ one }) {
         ${(kept.code || kept.origin) && html`<a class="chip" aria-current="true" href=${address({ code: '', origin: '' })}>Code ${kept.origin} ${kept.code} <${Icon} name="close" size=${13} /></a>`}
         ${kept.doubt && html`<a class="chip" aria-current="true" href=${address({ doubt: '' })}>${kept.doubt === 'may_have_two' ? 'May have got two' : 'May have arrived'} <${Icon} name="close" size=${13} /></a>`}
       </nav>
-      <${Search} value="" label="Number, such as +44 7700 900123" mode="tel" set=${find} />
+      <${Search} value="" label="Number with + and country code" mode="tel" set=${find} />
     </div>
     ${shown === 'none' && html`<div class="notice hold"><${Icon} name="search" /><div>No message of this campaign goes to that number. <a href=${address({})}>All right</a></div></div>`}
     ${answer.error && html`<${Failed} error=${answer.error} again=${answer.again} />`}
     ${!answer.data && !answer.error && html`<${Loading} rows=${8} />`}
     ${rows.length > 0 && html`
       <div class="card table-card"><table class="rows"><caption class="sr">Messages</caption>
-        <thead><tr><th>Number</th><th>State</th><th>Why</th><th class="num">Attempts</th><th class="num">Changed</th></tr></thead>
+        <thead><tr><th>Number</th><th>State</th><th>Why</th><th class="num off">Attempts</th><th class="num">Changed</th></tr></thead>
         <tbody>${rows.map((row) => html`
           <tr key=${row.id}><td class="mono"><a href=${address({ message: row.id })}>${row.number || `message ${row.index}`}</a></td>
             <td><${StateName} state=${row.state} /></td><td class="muted wide">${large(row.meaning)}${row.doubt ? ` ${row.doubt === 'may_have_two' ? '(may have got two)' : '(may have arrived)'}` : ''}</td>
-            <td class="num">${count(row.attempts)}</td><td class="num muted" title=${moment(row.changed_at)}>${when(row.changed_at)}</td></tr>`)}</tbody></table></div>`}
+            <td class="num off">${count(row.attempts)}</td><td class="num muted" title=${moment(row.changed_at)}>${when(row.changed_at)}</td></tr>`)}</tbody></table></div>`}
     ${answer.data && rows.length === 0 && html`<${Empty} icon="search" title=${answer.data.next ? 'None on this page' : 'No messages'}><p>${answer.data.next ? 'The next ones may fit.' : 'No message is in this state at the moment.'}</p><//>`}
     ${answer.data && (trail.length > 0 || answer.data.next) && html`<div class="more">
       <button class="button" disabled=${trail.length === 0} onClick=${() => setTrail(trail.slice(0, -1))}><${Icon} name="back" size=${15} />Before</button>

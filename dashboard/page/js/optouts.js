@@ -8,44 +8,47 @@ import { go, route, to } from './router.js';
 import { Dialog, Empty, Failed, Icon, Loading, confirm, say } from './ui.js';
 
 const AT_ONCE = 500;
-const REASONS = { operator: 'an operator', import: 'a list', reply: 'their reply', receipt: 'a receipt' };
+/** @type {Record<string, string>} */
+export const REASONS = { operator: 'an operator', import: 'a list', reply: 'their reply', receipt: 'a receipt' };
 const PURPOSES = [['', 'as if they had replied STOP'], ['all', 'everything'], ['marketing', 'marketing only']];
 
 /** @param {string} scope */
-const whose = (scope) => (scope === '*' ? 'every sub-account' : scope);
+export const whose = (scope) => (scope === '*' ? 'every sub-account' : scope);
 /** @param {string} purposes */
-const stopped = (purposes) => (purposes === 'all' ? 'everything' : purposes.replaceAll(',', ', '));
+export const stopped = (purposes) => (purposes === 'all' ? 'everything' : purposes.replaceAll(',', ', '));
 
 export function OptOuts() {
   const only = session.value?.sub_accounts ?? [];
   const limits = useAnswer(may('read') ? '/v1/limits' : null);
   /** @type {string[]} */
   const accounts = (limits.data?.items ?? []).map((/** @type {any} */ one) => one.sub_account);
-  const account = route.value.query.get('of') ?? only[0] ?? '';
+  /** The only list is shown at once; of several, the one that holds for all. */
+  const of = route.value.query.get('of') ?? (limits.data || !may('read') ? only[0] ?? (accounts.length === 1 ? accounts[0] : '*') : null);
+  const account = of === '*' ? '' : of ?? '';
   const [trail, setTrail] = useState(/** @type {string[]} */ ([]));
   const [adding, setAdding] = useState(false);
   useEffect(() => setTrail([]), [account]);
   const words = new URLSearchParams({ limit: '50', ...(account && { sub_account: account }), ...(trail.length && { cursor: trail.at(-1) }) });
-  const answer = useAnswer(may('people') ? `/v1/suppressions?${words}` : null);
+  const answer = useAnswer(may('people') && of !== null ? `/v1/suppressions?${words}` : null);
   if (!may('people')) return html`<h1>Opt-outs</h1><${Empty} icon="optouts" title="Not with this token"><p>To see numbers takes a token with the scope <code>people</code>.</p><//>`;
   /** @type {{ number: string, since: string, reason: string, purposes: string }[]} */
   const items = answer.data?.items ?? [];
   const remove = (/** @type {string} */ number) => release(number, account, answer.again);
   return html`
-    <header class="head"><div><h1>Opt-outs</h1><p class="muted">People who must not be written to, from the next batch on.</p></div></header>
+    <header class="head"><div><h1>Opt-outs</h1><p class="muted">People who must not be written to, from the next message on.</p></div></header>
     <div class="bar">
-      <label class="search"><span class="sr">List of</span><select value=${account} onChange=${(/** @type {any} */ e) => go(to(['optouts'], { of: e.target.value }))}>
-        ${only.length === 0 && html`<option value="">For every sub-account</option>`}
+      <label class="search"><span class="sr">List of</span><select value=${of ?? '*'} onChange=${(/** @type {any} */ e) => go(to(['optouts'], { of: e.target.value }))}>
+        ${only.length === 0 && html`<option value="*">For every sub-account</option>`}
         ${(accounts.length ? accounts : only).map((one) => html`<option value=${one}>Only ${one}</option>`)}</select></label>
       ${may('manage') && html`<button class="button primary" onClick=${() => setAdding(true)}><${Icon} name="plus" />Add people</button>`}
     </div>
     <${LookUp} account=${account || accounts[0] || ''} again=${answer.again} />
     ${answer.error && html`<${Failed} error=${answer.error} again=${answer.again} />`}
     ${!answer.data && !answer.error && html`<${Loading} rows=${6} />`}
-    ${answer.data && !items.length && html`<${Empty} icon="optouts" title=${trail.length ? 'No more' : 'No opt-outs here'}><p>Who replies STOP is added by itself. Those of another list are kept apart.</p><//>`}
+    ${answer.data && !items.length && html`<${Empty} icon="optouts" title=${trail.length ? 'No more' : 'No opt-outs here'}><p>Who replies STOP is added by itself, to the list of the sub-account${account ? '' : ': choose it above'}.</p><//>`}
     ${items.length > 0 && html`<div class="card table-card"><table class="rows"><caption class="sr">People who must not be written to</caption>
       <thead><tr><th>Person</th><th>Gets no more</th><th>By</th><th class="num">Since</th><th><span class="sr">Actions</span></th></tr></thead>
-      <tbody>${items.map((one) => html`<tr key=${one.number}><td class="mono">${one.number}</td><td>${stopped(one.purposes)}</td><td class="muted">${/** @type {any} */ (REASONS)[one.reason] ?? one.reason}</td>
+      <tbody>${items.map((one) => html`<tr key=${one.number}><td class="mono">${one.number}</td><td>${stopped(one.purposes)}</td><td class="muted">${REASONS[one.reason] ?? one.reason}</td>
         <td class="num muted" title=${moment(one.since)}>${when(one.since)}</td>
         <td class="num wide">${may('manage') && html`<button class="button small" onClick=${() => remove(one.number)}>Remove …</button>`}</td></tr>`)}</tbody></table></div>`}
     ${(trail.length > 0 || answer.data?.next) && html`<div class="more">
@@ -91,7 +94,7 @@ function LookUp({ account, again }) {
     ${error && html`<${Failed} error=${error} />`}
     ${found && html`<div class=${`notice ${found.suppressed.length ? 'hold' : ''}`} role="status"><${Icon} name=${found.suppressed.length ? 'optouts' : 'check'} /><div>
       ${found.suppressed.length === 0 && html`<b>${found.sub_account} may write to ${found.person}.</b>`}
-      ${found.suppressed.map((/** @type {any} */ one) => html`<p key=${one.scope}><b>${found.person}</b> gets no ${stopped(one.purposes) === 'everything' ? 'message' : stopped(one.purposes)} from ${whose(one.scope)} since ${when(one.since)}, by ${/** @type {any} */ (REASONS)[one.reason] ?? one.reason}.
+      ${found.suppressed.map((/** @type {any} */ one) => html`<p key=${one.scope}><b>${found.person}</b> gets no ${stopped(one.purposes) === 'everything' ? 'message' : stopped(one.purposes)} from ${whose(one.scope)} since ${when(one.since)}, by ${REASONS[one.reason] ?? one.reason}.
         ${may('manage') && (one.scope !== '*' || mayAll) && html` <button type="button" class="button small" onClick=${() => release(found.person, one.scope === '*' ? '' : one.scope, () => { find(undefined); again(); })}>Remove …</button>`}</p>`)}</div></div>`}`;
 }
 

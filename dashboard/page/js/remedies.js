@@ -1,5 +1,6 @@
 // What can be done about messages that failed: send again, mend the message, take people off the list, decide.
 import { ask, may } from './api.js';
+import { useAnswer } from './data.js';
 import { count, several } from './format.js';
 import { html, useEffect, useState } from './lib.js';
 import { Clone } from './launch.js';
@@ -82,14 +83,29 @@ export async function takeOff(one, item) {
   return sum;
 }
 
+/** What a retry is for, and whether sending alone may help: it does not where a number is not valid, or the message must
+ * be mended first. @param {Failure[]} items @returns {{ mays: Failure[], others: Failure[] }} */
+export function hopeOf(items) {
+  const failed = items.filter((one) => ['undelivered', 'rejected', 'failed'].includes(one.state));
+  const helps = (/** @type {Failure} */ one) => ACTS[one.remedy]?.[0] === 'again';
+  return { mays: failed.filter(helps), others: failed.filter((one) => !helps(one)) };
+}
+/** @param {Failure[]} items */
+const peopleOf = (items) => several(items.reduce((n, one) => n + one.messages, 0), 'person', 'people');
+
 /** The same message again, to just those whom it did not reach.
  * @param {{ one: Campaign, only?: { state: string[], code: string[] }, close: () => void }} props only: those of one failure */
 export function Retry({ one, only, close }) {
   const [plan, set] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
+  const [few, setFew] = useState(false);
+  const failures = useAnswer(only ? null : `/v1/campaigns/${one.id}/failures`);
+  const { mays, others } = hopeOf(failures.data?.items ?? []);
+  const choose = (/** @type {boolean} */ which) => { set(null); setFew(which); };
   const ask_ = async (/** @type {boolean} */ dry) => {
     try {
-      const found = await ask(`/v1/campaigns/${one.id}/retry`, { method: 'POST', body: { dry_run: dry, ...only } });
+      const selected = few ? { state: [...new Set(mays.map((item) => item.state))], code: mays.map(codeOf) } : only;
+      const found = await ask(`/v1/campaigns/${one.id}/retry`, { method: 'POST', body: { dry_run: dry, ...selected } });
       if (dry) return set(found);
       say(`${several(found.people, 'person', 'people')} get it again, as “${found.name}”.`);
       close();
@@ -99,14 +115,18 @@ export function Retry({ one, only, close }) {
     }
     return undefined;
   };
-  useEffect(() => { ask_(true); }, []);
+  useEffect(() => { ask_(true); }, [few]);
   return html`
     <${Dialog} title="Retry" close=${close}>
+      ${others.length > 0 && html`<fieldset class="choices"><legend>To whom</legend>
+        <label><input type="radio" name="whom" checked=${!few} onChange=${() => choose(false)} /><span><b>All whom it did not reach</b>
+          <small>${peopleOf([...mays, ...others])}. To ${peopleOf(others)} of them it is likely to fail again: <a href=${to(['campaigns', one.id, 'failures'])} onClick=${close}>Failures</a> tells why, and what to do.</small></span></label>
+        ${mays.length > 0 && html`<label><input type="radio" name="whom" checked=${few} onChange=${() => choose(true)} /><span><b>Only where sending again may help</b><small>${peopleOf(mays)}.</small></span></label>`}</fieldset>`}
       ${error && html`<${Failed} error=${error} />`}
       ${!plan && !error && html`<${Loading} rows=${2} />`}
       ${plan && html`<div class="dialog-body">
         <p><b>${several(plan.people, 'person', 'people')}</b> whom the message did not reach get it again, as a campaign of its own: “${plan.name}”.</p>
-        ${plan.may_have_arrived > 0 && html`<p>${several(plan.may_have_arrived, 'person', 'people')} of them may have got the first one.</p>`}
+        ${plan.may_have_arrived > 0 && html`<p>${count(plan.may_have_arrived)} of them may have got the first one.</p>`}
         ${plan.retried_before > 0 && html`<p class="muted">${several(plan.retried_before, 'person', 'people')} are left out: they are in an earlier retry.</p>`}</div>`}
       <footer><button class="button" onClick=${close}>Leave it</button>
         <button class="button primary" disabled=${!plan?.people} onClick=${() => ask_(false)}>Send again to ${several(plan?.people ?? 0, 'person', 'people')}</button></footer>

@@ -51,7 +51,7 @@ function Doctor() {
     ${answer.data && html`<p><b class=${bad.length ? 'is-bad' : ''}>${bad.length ? several(bad.length, 'problem') : 'No problem'}</b> in ${several(checks.length, 'check')}.
       ${checks.length > shown.length || all ? html` <button class="link" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? 'Only what is not good' : 'Show all'}</button>` : ''}</p>
       ${shown.length > 0 && html`<ul class="checks">${shown.map((one) => html`<li key=${one.name}><span class=${`pill tone-${VERDICTS[one.verdict]?.[0]}`}><i aria-hidden="true"></i>${VERDICTS[one.verdict]?.[1] ?? one.verdict}</span>
-        <div><b>${large(one.name)}</b> <${Sentence} text=${one.finding} />${one.remedy && html`<p class="muted">→ <${Sentence} text=${one.remedy} /></p>`}</div></li>`)}</ul>`}`}
+        <div><b>${large(one.name)}</b> <${Sentence} text=${one.finding.startsWith(one.name) ? one.finding.slice(one.name.length + 1) : one.finding} />${one.remedy && html`<p class="muted">→ <${Sentence} text=${one.remedy} /></p>`}</div></li>`)}</ul>`}`}
   </section>`;
 }
 

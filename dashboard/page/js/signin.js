@@ -43,7 +43,7 @@ export function SignIn() {
       <form onSubmit=${submit} class="signin-card">
         <${Mark} size=${40} />
         <h1>Sign in to sendmany</h1>
-        <p class="muted">With a token of the HTTP API. Its scopes decide what you see and what you may do.</p>
+        <p class="muted">With an access token, which whoever runs sendmany gives you. It decides what you see and what you may do.</p>
         <label for="token">Token</label>
         <input id="token" type="password" autocomplete="current-password" spellcheck="false" placeholder="sm_…"
           required value=${token} onInput=${(/** @type {any} */ event) => setToken(event.target.value)} />

@@ -75,6 +75,8 @@ export function reason(campaign) {
     const n = campaign.counts.unconfirmed ?? 0;
     return n ? `${n.toLocaleString()} unconfirmed ${n === 1 ? 'message needs' : 'messages need'} a decision.` : '';
   }
-  const said = campaign.status === 'sending' && more.length ? more[0] : first;
-  return said.replace(/ `[^`]*` ends that\.$| That lasts until an operator closes it: `[^`]*`\.$/, '');
+  return plain(campaign.status === 'sending' && more.length ? more[0] : first);
 }
+
+/** A sentence without the command line that ends what it tells: the page has a button for it. @param {string} said */
+export const plain = (said) => said.replace(/ `[^`]*` ends that\.$| That lasts until an operator closes it: `[^`]*`\.$/, '');

@@ -1,7 +1,7 @@
 // The stop switch: one for all workers, shown on every screen.
 import { ask, may, session } from './api.js';
 import { useAnswer } from './data.js';
-import { count, moment, several, when } from './format.js';
+import { moment, several, when } from './format.js';
 import { html, signal, useState } from './lib.js';
 import { changes, lanes } from './live.js';
 import { Dialog, Failed, Icon, attempt } from './ui.js';
@@ -28,7 +28,8 @@ export function StopSwitch() {
   const all = stops.value.some((one) => one.what === 'all' && !one.sub_account);
   return html`
     <button class=${`switch${held ? ' held' : ''}`} onClick=${() => { opened.value = true; }} aria-haspopup="dialog">
-      <i aria-hidden="true"></i>${all ? 'All is stopped' : held ? 'Stopped in part' : 'Sending is on'}
+      <i aria-hidden="true"></i><span>${all ? 'All is stopped' : held ? 'Stopped in part' : 'Sending is on'}</span>
+      ${may('manage') && !held && html`<span class="switch-act"><${Icon} name="stop" size=${15} /><span>Stop …</span></span>`}
     </button>`;
 }
 
@@ -83,10 +84,10 @@ function StopDialog() {
           ${only.length === 0 && html`<option value="">every sub-account</option>`}
           ${accounts.map((/** @type {string} */ name) => html`<option value=${name}>${name}</option>`)}
         </select></label>
-        <label class="field">Why <input required maxlength="500" placeholder="Wrong price in the offer" value=${why} onInput=${(/** @type {any} */ event) => setWhy(event.target.value)} />
+        <label class="field">Why <input required autofocus=${true} maxlength="500" placeholder="Wrong price in the offer" value=${why} onInput=${(/** @type {any} */ event) => setWhy(event.target.value)} />
           <small class="muted">Shown to everybody who asks why things wait.</small></label>
         ${error && html`<${Failed} error=${error} />`}
-        <p>Within a second nothing more of ${moving.length ? several(moving.length, 'lane') : 'it'} goes out: <b>${count(waiting)}</b> ${waiting === 1 ? 'message waits' : 'messages wait'} and will be kept. Requests that are under way are settled.</p>
+        <p>Within a second nothing more of it goes out. <b>${several(waiting, 'message')}</b> ${waiting === 1 ? 'waits' : 'wait'}, and will be kept. What the provider has taken already arrives.</p>
         <footer><button type="button" class="button" onClick=${close}>Leave it</button>
           <button class="button danger" disabled=${!why.trim()}><${Icon} name="stop" />Stop ${what === 'all' ? 'everything' : 'marketing'}</button></footer>
       </form>`}

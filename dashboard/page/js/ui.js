@@ -107,7 +107,7 @@ export function Dialog({ title, close, wide = false, side = false, children }) {
     return () => before?.focus?.();
   }, []);
   return html`
-    <dialog ref=${dialog} class=${`${wide ? 'wide' : ''} ${side ? 'side' : ''}`} aria-labelledby=${id}
+    <dialog ref=${dialog} class=${`${wide ? 'wide' : ''} ${side ? 'sheet' : ''}`} aria-labelledby=${id}
       onClose=${close} onClick=${(/** @type {Event} */ event) => event.target === dialog.current && close()}>
       <div class="dialog">
         <header>

@@ -232,3 +232,30 @@ test('all people of a failure are taken off the list, page by page', async () =>
   assert.deepEqual(asked.filter(([, body]) => body).map(([path, { people, sub_account }]) => [path, people, sub_account]),
     [['/v1/suppressions', ['+1', '+2'], 'shop'], ['/v1/suppressions', ['+3'], 'shop']]);
 });
+
+const { factsOf } = await import('../js/people.js');
+
+test('what is held about a person is told in sentences, and what is not held is not told', () => {
+  const none = { suppressions: [], releases: [], windows: [], unreachable: [], counted_marketing: [], last_message_was_not_marketing: [], drafts: [], webhooks: [] };
+  assert.deepEqual(factsOf(none), []);
+  const [[name, [said]], [provider]] = factsOf({ ...none, webhooks: [{}], suppressions: [{ scope: '*', since: '2025-12-01T15:00:00Z', reason: 'reply', purposes: 'all' }] });
+  assert.equal(name, 'Opt-outs');
+  assert.match(said, /^No message from every sub-account since .*, by their reply$/);
+  assert.equal(provider, 'From the provider');
+});
+
+const { actOf } = await import('../js/audit.js');
+const { hopeOf } = await import('../js/remedies.js');
+
+test('an action of the audit trail is told in words', () => {
+  assert.deepEqual(['campaign.launch', 'stop', 'suppress.add', 'quiet_hours'].map(actOf), ['Campaign: launch', 'Sending stopped', 'Opt-outs: add', 'Quiet hours']);
+});
+
+test('a retry tells whom sending alone may reach from those to whom it fails again', () => {
+  const found = hopeOf([
+    { state: 'rejected', remedy: 'take_off' }, { state: 'rejected', remedy: 'mend' }, { state: 'undelivered', remedy: 'wait' },
+    { state: 'skipped', remedy: 'wait' }, { state: 'failed', remedy: 'account' }, { state: 'undelivered', remedy: 'nothing' },
+  ]);
+  assert.deepEqual(found.mays.map((one) => one.remedy), ['wait', 'account']);
+  assert.deepEqual(found.others.map((one) => one.remedy), ['take_off', 'mend', 'nothing']);
+});

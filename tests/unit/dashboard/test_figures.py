@@ -113,6 +113,10 @@ class TestPace:
         lane = replace(SENDING, started_at=NOW - 500)
         assert messages_per_second(report({State.ACCEPTED: 100}, lane), NOW) == 200
 
+    def test_of_what_lasted_less_than_a_second_it_is_what_was_sent_in_one(self) -> None:
+        ended = replace(SENDING, status=LaneStatus.FINISHED, started_at=NOW - 36, finished_at=NOW)
+        assert messages_per_second(report({State.ACCEPTED: 44}, ended), NOW) == 44
+
     def test_of_what_has_ended_it_is_the_average(self) -> None:
         lane = replace(SENDING, status=LaneStatus.FINISHED, finished_at=SENDING.started_at + 10_000)
         now = report({State.ACCEPTED: 1000}, lane, **at_pace(9))

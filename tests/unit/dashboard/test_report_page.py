@@ -69,6 +69,7 @@ def test_a_page_tells_funnel_failures_countries_and_opt_outs(store: Store) -> No
         (Origin.RECEIPT, 1030, Remedy.MEND),
         (Origin.RECEIPT, 42, Remedy.ACCOUNT),
         (Origin.API, 1002, Remedy.TAKE_OFF),
+        (Origin.API, 3003, Remedy.TAKE_OFF),
         (Origin.API, 1004, Remedy.MEND),
         (Origin.API, 1001, Remedy.ACCOUNT),
         (Origin.HTTP, 503, Remedy.WAIT),
