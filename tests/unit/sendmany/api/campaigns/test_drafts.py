@@ -220,21 +220,28 @@ def _one_reached(store: Store, lane: str, state: State) -> None:
         given.settle(store, lane, claim, given.ended(ends, claim.jobs))
 
 
-async def test_a_clone_for_whom_a_campaign_missed_leaves_out_its_retries_people_too(
-    door: Door, store: Store
+async def test_a_clone_for_whom_a_campaign_missed_leaves_out_people_of_its_retries_and_of_theirs(
+    door: Door, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await create(door, "msisdn,name\n" + people(4))
-    assert (
-        await door.http.post(f"{PATH}/clone", json={"as": "X", "missed": True})
-    ).status_code == 409
-    await door.http.post(f"{PATH}/launch", json={})
-    _one_reached(store, find_lane(store, "Spring").id, State.DELIVERED)
-    retry = (await door.http.post(f"{PATH}/retry", json={"state": ["rejected"]})).json()
-    _one_reached(store, retry["id"], State.READ)
-    made = await door.http.post(f"{PATH}/clone", json={"as": "Mended", "missed": True})
-    assert made.json()["options"]["exclude"] == ["campaign:Spring", f"campaign:{retry['name']}"]
+    await create(door, "msisdn,name\n" + people(4), name="Spring:all")
+    path = "/v1/campaigns/Spring:all"
+    missed = {"as": "Mended", "missed": True}
+    assert (await door.http.post(f"{path}/clone", json=missed)).status_code == 409
+    await door.http.post(f"{path}/launch", json={})
+    ids = [find_lane(store, "Spring:all").id]
+    for ends in (State.DELIVERED, State.READ, State.DELIVERED):
+        _one_reached(store, ids[-1], ends)
+        again = await door.http.post(f"/v1/campaigns/{ids[-1]}/retry", json={"state": ["rejected"]})
+        ids.append(again.json()["id"])
+    with monkeypatch.context() as many:
+        many.setattr("producer.campaigns.draft.MOST_EXCLUSIONS", 3)
+        refused = await door.http.post(f"{path}/clone", json=missed)
+    assert (refused.status_code, "has 3 retries" in refused.json()["detail"]) == (409, True)
+    _one_reached(store, ids[-1], State.REJECTED)
+    made = await door.http.post(f"{path}/clone", json=missed)
+    assert made.json()["options"]["exclude"] == [f"campaign:{one}" for one in ids]
     plan = (await door.http.get("/v1/campaigns/Mended/plan")).json()
-    assert (plan["rows"], plan["excluded"], plan["recipients"]) == (4, 2, 2)
+    assert (plan["rows"], plan["excluded"], plan["recipients"]) == (4, 3, 1)
 
 
 async def test_a_deleted_draft_is_absent(door: Door, store: Store) -> None:
