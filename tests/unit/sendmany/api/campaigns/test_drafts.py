@@ -1,12 +1,16 @@
 """Drafts over HTTP: kept, changed, planned, tested, launched, cloned and deleted."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from producer.campaigns import trial
+from sendmany.api.routes.campaigns import drafts as drafts_routes
 from store.access.audit import read_audit
 from store.client import Store
 from store.errors import UnknownLane
@@ -218,6 +222,39 @@ def _one_reached(store: Store, lane: str, state: State) -> None:
     for most, ends in ((1, state), (1000, State.REJECTED)):
         claim = given.claim(store, lane, most=most)
         given.settle(store, lane, claim, given.ended(ends, claim.jobs))
+
+
+@pytest.mark.parametrize("version", ["2.3", "2.4"])  # of ASGI: later a lost client is an error
+async def test_a_client_that_leaves_a_download_early_takes_no_place(
+    door: Door, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = "".join(f"absent {n},Bo\n" for n in range(5000))
+    await create(door, "msisdn,name\n+447400000001,Ann\n" + bad)
+    request = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": version}, "http_version": "1.1",
+        "method": "GET", "scheme": "http", "path": f"{PATH}/invalid-rows", "query_string": b"",
+        "headers": [], "server": ("api.test", 80), "client": ("127.0.0.1", 1), "root_path": "",
+    }  # fmt: skip
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body" and version == "2.4":
+            raise OSError("the client has gone")
+
+    held = list[Any]()  # as an idle thread holds what it did last
+
+    def chained(*parts: Any) -> Any:
+        held.append(parts)
+        return chain(*parts)
+
+    monkeypatch.setattr(drafts_routes, "chain", chained)
+    for _ in range(5):
+        with suppress(ClientDisconnect):
+            await door.app(request, receive, send)
+    assert len(held) == 5
+    assert (await door.http.get(f"{PATH}/invalid-rows")).status_code == 200
 
 
 async def test_a_clone_for_whom_a_campaign_missed_leaves_out_people_of_its_retries_and_of_theirs(
