@@ -15,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2s
 from pathlib import Path
+from typing import Final
 
+import msgspec
 import structlog
 
 from config.private_files import open_private, private_directory, read_private, write_private
@@ -45,6 +47,9 @@ class Known:
         return replace(last, seen_at=seen_at, sent=sent)
 
 
+_read_known: Final = msgspec.json.Decoder(dict[str, Known]).decode
+
+
 class Revisions:
     """The highest revision of every lane that this host's workers have seen.
 
@@ -68,21 +73,22 @@ class Revisions:
         self._forgotten: set[str] = set()
         self._counted_at: dict[str, int] = {}  # lane → revision
         self._known: dict[str, Known] = self._fresh(self._read(path))
-        self._elsewhere: dict[str, Known] = {}
+        self._elsewhere: dict[str, int] = {}  # lane → the highest revision
         for other in path.parent.glob(_NAME.format("*")) if path else ():
-            found = self._fresh(self._read(other)).items()
-            self._elsewhere |= {lane: one for lane, one in found if not is_of_notifications(lane)}
+            for lane, one in self._fresh(self._read(other)).items():
+                if not is_of_notifications(lane):
+                    self._elsewhere[lane] = max(one.revision, self._elsewhere.get(lane, 0))
 
     def known(self, lane: str) -> int:
         """The highest revision seen; 0 for none. Read it before the call whose answer is checked."""
-        found = self._known.get(lane) or self._elsewhere.get(lane)
-        return found.revision if found else 0
+        found = self._known.get(lane)
+        return max(found.revision if found else 0, self._elsewhere.get(lane, 0))
 
     def note(self, lane: str, revision: int, *, ended: bool = False) -> None:
         """Record a revision from Redis."""
         now = Known(revision, int(self._wall_clock()), ended)
         before = self._known.get(lane)
-        self._known[lane] = now.joined(before or self._elsewhere.get(lane))
+        self._known[lane] = now.joined(before)
         self._forgotten.discard(lane)
         self._changed = self._changed or self._known[lane] != before
 
@@ -151,12 +157,13 @@ class Revisions:
 
     @staticmethod
     def _read(path: Path | None) -> dict[str, Known]:
-        if path is None or not path.exists():
+        if path is None:
             return {}
         try:
-            entries = json.loads(read_private(path))
-            return {lane: Known(**entry) for lane, entry in entries.items()}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+            return _read_known(read_private(path))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
             log.warning("revisions_not_read", error=type(error).__name__)
             return {}
 

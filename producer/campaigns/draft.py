@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from chatapps.rendering.compiled import CompiledContent, message_of
 from chatapps.rendering.placeholders import find_name
 from config.settings import Settings
-from producer.campaigns.exclusions import read_exclusions
+from producer.campaigns.exclusions import MOST_EXCLUSIONS, read_exclusions
 from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.launch import Launch, Prepared, options_of, put_together
 from producer.campaigns.load import without_forgotten
@@ -222,8 +222,13 @@ def clone(store: Store, settings: Settings, lane: Lane, name: str, *, missed: bo
     else:
         raise StoreRefused(f'"{lane.name}" is {lane.status}: a draft, or what has ended, is cloned')
     if missed:
-        retries = filter(None, map(store.run, map(read_lane, lane.children)))
-        options = {**options, "exclude": [f"campaign:{one.name}" for one in (lane, *retries)]}
+        asked = [lane, *_retries_of(store, lane)]
+        if len(asked) > MOST_EXCLUSIONS:
+            raise StoreRefused(
+                f'"{lane.name}" has {len(asked) - 1} retries, and a campaign can leave out people of '
+                f"at most {MOST_EXCLUSIONS} others: retry it, or clone it whole"
+            )
+        options = {**options, "exclude": [f"campaign:{one.id}" for one in asked]}
     form = CampaignForm.model_validate({**options, "name": name})
     options = _options(form, settings, lane.sub_account)
     new = new_draft(store, form.name, lane.sub_account)
@@ -379,6 +384,13 @@ class _Rows:
         number = self._ours.place(self._ours.number_column)
         row[number] = f"+{who}" if who.isdigit() else who
         return row
+
+
+def _retries_of(store: Store, lane: Lane) -> Iterator[Lane]:
+    """The retries of a campaign that are kept, and theirs."""
+    for one in filter(None, map(store.run, map(read_lane, lane.children))):
+        yield one
+        yield from _retries_of(store, one)
 
 
 def _number_column(lane: Lane) -> str:

@@ -101,7 +101,19 @@ def test_nothing_is_written_when_nothing_is_new(path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{broken", '{"a": 7}', '{"a": {"number": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{broken",
+        "[" * 100_000,
+        '{"a": 7}',
+        '{"a": {"number": 1}}',
+        '{"a": {"revision": 9, "seen_at": null}}',
+        '{"a": {"revision": "9", "seen_at": 9000000000}}',
+    ],
+)
 def test_a_file_that_cannot_be_read_is_begun_again(path: Path, text: str) -> None:
     path.parent.mkdir()
     path.write_text(text)
@@ -150,3 +162,15 @@ def test_every_redis_has_a_file_and_campaigns_are_known_at_another_one(tmp_path:
     assert restored.known("spring-a1b2c3") == 0
     restored.save()
     assert len(list(tmp_path.glob("journals-*.json"))) == 2
+
+
+def test_servers_used_in_turns_know_what_each_of_them_sent(tmp_path: Path) -> None:
+    servers = [Settings(state_dir=tmp_path, redis_url=f"redis://127.0.0.1:{n}") for n in range(4)]
+    for server, revision in zip(servers, (5, 9, 6, 3), strict=True):
+        revisions = open_revisions(server)
+        revisions.note("spring-a1b2c3", revision)
+        revisions.save()
+    for server in servers:  # the first has its own, lower number
+        assert open_revisions(server).known("spring-a1b2c3") == 9
+    (tmp_path / "journals-broken.json").write_text('{"a": {"revision": 9, "seen_at": null}}')
+    assert open_revisions(servers[0]).known("spring-a1b2c3") == 9

@@ -1,6 +1,6 @@
 """`/v1/campaigns/…` of drafts: change, replace, plan, test, launch, clone, delete."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from starlette.types import Receive, Scope, Send
 
 from chatapps.preflight import Finding, Severity
 from config.sections import SubAccount
@@ -147,6 +148,21 @@ class CloneIn(BaseModel):
     missed: Annotated[
         bool, Field(description="Without those whom it and its retries reached, or may have.")
     ] = False
+
+
+class _ClosedStream(StreamingResponse):
+    """CSV from a generator that holds a place: it is closed when the client leaves, since an idle
+    thread may keep it alive."""
+
+    def __init__(self, header: str, blocks: Generator[str]) -> None:
+        super().__init__(chain((header,), blocks), media_type="text/csv; charset=utf-8")
+        self._blocks = blocks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._blocks.close()
 
 
 class DeletedOut(BaseModel):
@@ -293,14 +309,14 @@ def add_drafts(
         """Full numbers included. Mended, it can be added. An answer that is cut off is incomplete."""
         lane = find_lane(store, campaign, caller.may_use)
 
-        def text() -> Iterator[str]:
+        def text() -> Generator[str]:
             with uploads.place_for(caller):
                 yield from list_invalid_rows(store, settings, lane)
 
         blocks = text()
         with http_errors():
             header = next(blocks)  # takes the place, and raises before the answer begins
-        return StreamingResponse(chain((header,), blocks), media_type="text/csv; charset=utf-8")
+        return _ClosedStream(header, blocks)
 
     @router.get(
         "/{campaign}/plan",

@@ -1,12 +1,16 @@
 """Drafts over HTTP: kept, changed, planned, tested, launched, cloned and deleted."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from producer.campaigns import trial
+from sendmany.api.routes.campaigns import drafts as drafts_routes
 from store.access.audit import read_audit
 from store.client import Store
 from store.errors import UnknownLane
@@ -220,21 +224,61 @@ def _one_reached(store: Store, lane: str, state: State) -> None:
         given.settle(store, lane, claim, given.ended(ends, claim.jobs))
 
 
-async def test_a_clone_for_whom_a_campaign_missed_leaves_out_its_retries_people_too(
-    door: Door, store: Store
+@pytest.mark.parametrize("version", ["2.3", "2.4"])  # of ASGI: later a lost client is an error
+async def test_a_client_that_leaves_a_download_early_takes_no_place(
+    door: Door, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await create(door, "msisdn,name\n" + people(4))
-    assert (
-        await door.http.post(f"{PATH}/clone", json={"as": "X", "missed": True})
-    ).status_code == 409
-    await door.http.post(f"{PATH}/launch", json={})
-    _one_reached(store, find_lane(store, "Spring").id, State.DELIVERED)
-    retry = (await door.http.post(f"{PATH}/retry", json={"state": ["rejected"]})).json()
-    _one_reached(store, retry["id"], State.READ)
-    made = await door.http.post(f"{PATH}/clone", json={"as": "Mended", "missed": True})
-    assert made.json()["options"]["exclude"] == ["campaign:Spring", f"campaign:{retry['name']}"]
+    bad = "".join(f"absent {n},Bo\n" for n in range(5000))
+    await create(door, "msisdn,name\n+447400000001,Ann\n" + bad)
+    request = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": version}, "http_version": "1.1",
+        "method": "GET", "scheme": "http", "path": f"{PATH}/invalid-rows", "query_string": b"",
+        "headers": [], "server": ("api.test", 80), "client": ("127.0.0.1", 1), "root_path": "",
+    }  # fmt: skip
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body" and version == "2.4":
+            raise OSError("the client has gone")
+
+    held = list[Any]()  # as an idle thread holds what it did last
+
+    def chained(*parts: Any) -> Any:
+        held.append(parts)
+        return chain(*parts)
+
+    monkeypatch.setattr(drafts_routes, "chain", chained)
+    for _ in range(5):
+        with suppress(ClientDisconnect):
+            await door.app(request, receive, send)
+    assert len(held) == 5
+    assert (await door.http.get(f"{PATH}/invalid-rows")).status_code == 200
+
+
+async def test_a_clone_for_whom_a_campaign_missed_leaves_out_people_of_its_retries_and_of_theirs(
+    door: Door, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(door, "msisdn,name\n" + people(4), name="Spring:all")
+    path = "/v1/campaigns/Spring:all"
+    missed = {"as": "Mended", "missed": True}
+    assert (await door.http.post(f"{path}/clone", json=missed)).status_code == 409
+    await door.http.post(f"{path}/launch", json={})
+    ids = [find_lane(store, "Spring:all").id]
+    for ends in (State.DELIVERED, State.READ, State.DELIVERED):
+        _one_reached(store, ids[-1], ends)
+        again = await door.http.post(f"/v1/campaigns/{ids[-1]}/retry", json={"state": ["rejected"]})
+        ids.append(again.json()["id"])
+    with monkeypatch.context() as many:
+        many.setattr("producer.campaigns.draft.MOST_EXCLUSIONS", 3)
+        refused = await door.http.post(f"{path}/clone", json=missed)
+    assert (refused.status_code, "has 3 retries" in refused.json()["detail"]) == (409, True)
+    _one_reached(store, ids[-1], State.REJECTED)
+    made = await door.http.post(f"{path}/clone", json=missed)
+    assert made.json()["options"]["exclude"] == [f"campaign:{one}" for one in ids]
     plan = (await door.http.get("/v1/campaigns/Mended/plan")).json()
-    assert (plan["rows"], plan["excluded"], plan["recipients"]) == (4, 2, 2)
+    assert (plan["rows"], plan["excluded"], plan["recipients"]) == (4, 3, 1)
 
 
 async def test_a_deleted_draft_is_absent(door: Door, store: Store) -> None:

@@ -98,7 +98,8 @@ async def test_the_list_is_narrowed_by_state_sub_account_and_day(
     assert await ids(door, state=["failed", "read"]) == [sent[1]]
     assert await ids(door, state="queued", limit=1) == [sent[0], *sent[2:]]
     assert await ids(door, sub_account="bank") == sent[3:]
-    assert await ids(door, date="2026-12-02") == []
+    for other in ("2026-12-02", "1926-12-03", "2126-12-03"):
+        assert await ids(door, date=other) == []
 
 
 async def test_a_message_is_told_with_its_status(door: Door, sent: list[str]) -> None:
