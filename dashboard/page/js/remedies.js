@@ -35,9 +35,6 @@ export function actsOn(item, status) {
   return acts.filter((act) => can[act]);
 }
 
-/** The code of a failure, as a retry takes it. @param {Failure} item */
-const codeOf = (item) => `${item.origin}.${item.code ?? 0}`;
-
 /** @param {{ item: Failure, one: Campaign }} props */
 export function Remedies({ item, one }) {
   const [retrying, setRetrying] = useState(false);
@@ -49,7 +46,7 @@ export function Remedies({ item, one }) {
     decide: () => html`<a class="button small" href=${to(['unconfirmed'])}>Decide …</a>`,
   };
   return html`<span class="chips">${acts.map((act) => buttons[act]())}</span>
-    ${retrying && html`<${Retry} one=${one} only=${{ state: [item.state], code: [codeOf(item)] }} close=${() => setRetrying(false)} />`}`;
+    ${retrying && html`<${Retry} one=${one} only=${{ state: [item.state], code: [`${item.origin}.${item.code ?? 0}`] }} close=${() => setRetrying(false)} />`}`;
 }
 
 /** @param {Campaign} one @param {Failure} item */
