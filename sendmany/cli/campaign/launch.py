@@ -387,8 +387,8 @@ def warn(store: Store, prepared: Prepared) -> None:
     if launch.finish:
         account = load_settings().sub_accounts[launch.sub_account]
         start = launch.start.ms if launch.start else 0
-        late = why_late(account, prepared.file.estimated_rows(), launch.finish.ms, start)
-        say(f"Note: about {late}") if late else None
+        if late := why_late(account, prepared.file.estimated_rows(), launch.finish.ms, start):
+            say(f"Note: about {late}")
     if repeated := find_repeated(store, prepared.plan):
         say(f"Note: {repeated_sentence(repeated)}")
 

@@ -284,7 +284,8 @@ def add_drafts(
         responses=_LIST,
     )
     def invalid_rows(campaign: NameOrId, caller: Annotated[Token, people]) -> StreamingResponse:
-        """Full numbers included. Mended, it can be added. An answer that is cut off is incomplete."""
+        """Full numbers included. Corrected, the list can be added as a further file. An answer that is
+        cut off is incomplete."""
         lane = find_lane(store, campaign, caller.may_use)
 
         def text() -> Iterator[str]:
