@@ -15,7 +15,7 @@ from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import RowsSum, digest_of, judge
 from producer.campaigns.canary import warmed_up
 from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
-from producer.campaigns.load import add_chunks, end_of_file
+from producer.campaigns.load import Loaded, add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
     CampaignMessage,
@@ -74,19 +74,6 @@ class Launch:
     def invalid_rows_file(self) -> Path:
         """The file that lists invalid rows."""
         return self.invalid_rows or self.recipients.with_suffix(".invalid.csv")
-
-
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """Progress of a launch."""
-
-    lane: str
-    rows: int
-    added: int
-    duplicates: int
-    invalid_rows: int
-    offset: int  # bytes of the file
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +142,8 @@ def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     Raises:
         InputError: the problem, its place and the remedy.
     """
-    _check_name(launch.name)
+    if not is_name(launch.name):
+        raise InputError(RULE)
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.reading)
     prepared = put_together(launch, message, file)
@@ -199,16 +187,11 @@ def options_of(lane: Lane) -> ReadOptions:
     return ReadOptions.load(source[start:]) if start >= 0 else ReadOptions()
 
 
-def _check_name(name: str) -> None:
-    if not is_name(name):
-        raise InputError(RULE)
-
-
 def run(
     store: Store,
     prepared: Prepared,
     send_wake_up: SendWakeUp,
-    on_progress: Callable[[Loading], None] = lambda _: None,
+    on_progress: Callable[[Loaded], None] = lambda _: None,
     listed: list[InvalidRow] | None = None,
 ) -> Launched:
     """Store the campaign and its jobs, and wake the workers.
@@ -273,7 +256,7 @@ def _load(
     packer: RowPacker,
     write: Callable[[list[InvalidRow]], None],
     send_wake_up: SendWakeUp,
-    on_progress: Callable[[Loading], None],
+    on_progress: Callable[[Loaded], None],
 ) -> str:
     """Add the remaining rows, chunk by chunk; returns the digest of all rows if it read all of them."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
@@ -282,15 +265,5 @@ def _load(
     for at in add_chunks(store, lane, chunks, write, exclusions=prepared.launch.exclusions):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
-        on_progress(
-            Loading(
-                lane.id,
-                at.rows,
-                at.added,
-                at.duplicates,
-                at.invalid_rows,
-                at.offset,
-                prepared.file.size,
-            )
-        )
+        on_progress(at)
     return "" if start else rows_sum.value

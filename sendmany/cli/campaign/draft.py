@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,11 +92,8 @@ def edit_campaign(
     with _option_errors():
         if rename:
             changes["name"] = rename
-        if text is None:
-            lane = edit(store, settings, lane, changes)
-        else:
-            with text.opened() as stream:
-                lane = edit(store, settings, lane, changes, stream)
+        with text.opened() if text else nullcontext() as stream:
+            lane = edit(store, settings, lane, changes, stream)
     _tell(store, settings, lane, "is changed", as_json=as_json)
 
 

@@ -25,7 +25,8 @@ from dashboard.explain import (
 from producer.campaigns.canary import read_canary
 from producer.campaigns.draft import prepared_draft
 from producer.campaigns.exclusions import read_exclusions
-from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
+from producer.campaigns.launch import Launch, Launched, Prepared, check, run
+from producer.campaigns.load import Loaded
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
 from producer.campaigns.schedule import read_finish, read_rate, read_start, why_late
@@ -444,7 +445,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
     try:
         with Meter("Loading") as meter:
 
-            def progress(loading: Loading) -> None:
+            def progress(loading: Loaded) -> None:
                 note = loading_note(loading.duplicates, loading.invalid_rows)
                 meter.show(loading.rows, max(rows, loading.rows), note)
 
