@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.agreement import RowsSum, digest_of, judge
+from producer.campaigns.agreement import Options, RowsSum, digest_of, judge
 from producer.campaigns.canary import warmed_up
 from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
 from producer.campaigns.load import Loaded, add_chunks, end_of_file
@@ -104,33 +104,51 @@ class Prepared:
 
     @property
     def plan(self) -> CampaignPlan:
-        """The parameters of opening the campaign, without its purpose, which depends on stored data."""
-        launch, content = self.launch, self.message.content
-        return CampaignPlan(
-            name=launch.name,
-            sub_account=launch.sub_account,
-            content=content.dump(),
-            content_digest=content.digest,
-            source=self.source + excluding(launch.exclusions),
-            priority=launch.priority,
-            policies=launch.policies,
-            early=launch.send_while_loading,
-            keep=self.keep,
-            send_at=launch.start.ms if launch.start else 0,
-            zone=launch.start.zone if launch.start else "",
-            rate=launch.rate,
-            weight=launch.weight,
-            finish_by=launch.finish.ms if launch.finish else 0,
-            finish_zone=launch.finish.zone if launch.finish else "",
-            canary=launch.canary,
-            local_start=launch.start.local_start if launch.start else "",
-            zone_place=self.message.zone_place,
-        )
+        """The parameters of opening the campaign, before its template is looked up."""
+        return campaign_plan(self.launch, self.message, self.source, self.keep)
 
     def packer(self) -> RowPacker:
         """A packer of the file's rows."""
         message = self.message
         return RowPacker(self.file.layout, message.content.columns, message.rules, self.keep)
+
+
+def campaign_plan(
+    options: Options, message: CampaignMessage, source: str, keep: tuple[str, ...]
+) -> CampaignPlan:
+    """The parameters of opening a campaign, before its template is looked up."""
+    start, finish, content = options.start, options.finish, message.content
+    return CampaignPlan(
+        name=options.name,
+        sub_account=options.sub_account,
+        content=content.dump(),
+        content_digest=content.digest,
+        source=source + excluding(options.exclusions),
+        priority=options.priority,
+        policies=options.policies,
+        early=options.send_while_loading,
+        purpose=options.purpose,
+        template=template_named(content),
+        keep=keep,
+        send_at=start.ms if start else 0,
+        zone=start.zone if start else "",
+        rate=options.rate,
+        weight=options.weight,
+        finish_by=finish.ms if finish else 0,
+        finish_zone=finish.zone if finish else "",
+        canary=options.canary,
+        local_start=start.local_start if start else "",
+        zone_place=message.zone_place,
+    )
+
+
+def as_registered(store: Store, plan: CampaignPlan) -> CampaignPlan:
+    """The plan with purpose and canary by its registered template; raises InputError for a purpose that
+    contradicts it."""
+    registry = store.run(read_registry(plan.sub_account))
+    purpose = campaign_purpose(registry, plan.template, plan.purpose)
+    canary = warmed_up(store, plan.sub_account, plan.canary, plan.template, purpose)
+    return replace(plan, purpose=purpose, canary=canary)
 
 
 def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
@@ -206,11 +224,7 @@ def run(
         StoreUnavailable, StoreFull: launch again when Redis works; nothing is added twice.
     """
     launch, content = prepared.launch, prepared.message.content
-    template = template_named(content)
-    registry = store.run(read_registry(launch.sub_account))
-    purpose = campaign_purpose(registry, template, launch.purpose)
-    canary = warmed_up(store, launch.sub_account, launch.canary, template, purpose)
-    plan = replace(prepared.plan, purpose=purpose, template=template, canary=canary)
+    plan = as_registered(store, prepared.plan)
     see_that_it_may_start(store, plan.name, plan.sub_account, launch.start, launch.canary)
     if begun := prepared.draft is not None and prepared.draft.status is LaneStatus.DRAFT:
         begin_launch(store, prepared.draft, plan)
