@@ -1,6 +1,5 @@
 """`sendmany campaign launch`."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -52,7 +51,7 @@ from sendmany.cli.options import (
     read_options,
 )
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import at_terminal, print_json, say, show
 from sendmany.console.progress import Meter, loading_note
 from sendmany.doctor.provider_probe import probe
 from store.client import Store
@@ -299,11 +298,6 @@ def launch(
         tell_stops(store, launched.lane)
     if watch:
         watch_lane(store, launched.lane.id, as_json=as_json)
-
-
-def at_terminal() -> bool:
-    """True when a person can be asked."""
-    return sys.stdin.isatty()
 
 
 def launch_of(settings: Settings, **options: Any) -> Launch:

@@ -63,7 +63,7 @@ def test_a_program_has_to_say_yes_and_a_person_is_asked(
     store: Store, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(campaign("retry", "Spring").exception, InputError)
-    monkeypatch.setattr("sendmany.cli.campaign.again._at_terminal", lambda: True)
+    monkeypatch.setattr("sendmany.cli.campaign.again.at_terminal", lambda: True)
     assert campaign("retry", "Spring", types="n\n").exit_code == 1
     assert find_lane(store, lane.id).children == ()
     done = campaign("retry", "Spring", "--as", "Again", types="y\n")
