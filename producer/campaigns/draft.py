@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from chatapps.rendering.compiled import CompiledContent, message_of
 from chatapps.rendering.placeholders import find_name
 from config.settings import Settings
+from producer.campaigns.agreement import Options
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.launch import Launch, Prepared, options_of, put_together
@@ -248,14 +249,10 @@ def prepared_draft(
     upload = _upload(settings, lane, options)
     excluded = options.get("exclude", ())
     exclusions = read_exclusions(store, excluded, lane.sub_account, upload.reading)
-    shared = {
-        one.name: getattr(upload, one.name) for one in fields(Launch) if hasattr(upload, one.name)
-    }
+    shared = {one.name: getattr(upload, one.name) for one in fields(Options)}
+    shared |= {"exclusions": exclusions, "max_invalid_share": 1}
     path = Path(f"{lane.id}.csv")
-    launch = Launch(
-        **{**shared, "exclusions": exclusions, "max_invalid_share": 1, "message": path},
-        recipients=path,
-    )
+    launch = Launch(**shared, recipients=path, message=path, reading=upload.reading)
     text = KeptFile(path, Draft.of(lane).digest, partial(open_text, store, lane))
     file = RecipientFile.of(text, upload.reading)
     return replace(put_together(launch, upload.message, file), draft=lane)

@@ -14,7 +14,7 @@ from typing import Any
 from chatapps.templates import RegisteredTemplate
 from producer.campaigns.agreement import Options, RowsSum, digest_of, judge
 from producer.campaigns.canary import warmed_up
-from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
+from producer.campaigns.exclusions import excluding
 from producer.campaigns.load import Loaded, add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
@@ -24,7 +24,7 @@ from producer.campaigns.message_file import (
     load_message_file,
     prepare,
 )
-from producer.campaigns.schedule import StartTime, see_that_it_may_start
+from producer.campaigns.schedule import see_that_it_may_start
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRow, InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
@@ -35,9 +35,8 @@ from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
 from store.lanes.drafts import begin_launch, forget_draft
-from store.lanes.lane import Lane, LaneStatus, Policies, Priority, find_lane
+from store.lanes.lane import Lane, LaneStatus, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
-from store.purposes import Purpose
 from store.templates import read_registry
 
 LISTED_INVALID_ROWS = 100
@@ -48,27 +47,13 @@ BEING_ADDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Options):
     """Parameters of a launch."""
 
-    name: str
     recipients: Path
     message: Path
-    sub_account: str
     reading: ReadOptions = ReadOptions()
-    priority: Priority = Priority.BULK
-    policies: Policies = Policies()
-    purpose: Purpose | None = None  # None: that of its template, else marketing
-    send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
-    max_invalid_share: float = 1  # of the rows; more are refused
-    exclusions: Exclusions = NO_EXCLUSIONS
-    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
-    start: StartTime | None = None  # None: when the file is loaded
-    rate: float = 0  # messages/s; 0: that of its sub-account
-    weight: int = 1  # beside other campaigns
-    finish: StartTime | None = None  # when it is to be finished
-    canary: str = ""  # `500`, `5%` or `WARM_UP` of the people go first; empty: all
 
     @property
     def invalid_rows_file(self) -> Path:

@@ -16,7 +16,14 @@ from typing import Any
 from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
+from producer.campaigns.agreement import (
+    Options,
+    RowsSum,
+    changed,
+    digest_of,
+    judge,
+    too_many_invalid,
+)
 from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions
 from producer.campaigns.launch import (
     BEING_ADDED,
@@ -28,7 +35,7 @@ from producer.campaigns.launch import (
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
-from producer.campaigns.schedule import StartTime, see_that_it_may_start
+from producer.campaigns.schedule import see_that_it_may_start
 from producer.errors import InputError, NotAgreed
 from producer.files.convert import convert
 from producer.files.csv_reader import NotUtf8Error, Position, Record, Source, read_records
@@ -40,9 +47,8 @@ from producer.layout import Layout, ReadOptions, take_first
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
-from store.lanes.lane import Lane, Policies, Priority, find_lane
+from store.lanes.lane import Lane, find_lane
 from store.lanes.open import find_repeated, open_campaign
-from store.purposes import Purpose
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], RegisteredTemplate | None]
@@ -55,26 +61,12 @@ class UploadDiffers(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Options):
     """Parameters of the launch, without the recipients."""
 
-    name: str
-    sub_account: str
     message: Mapping[str, Any]
     reading: ReadOptions = ReadOptions()
-    priority: Priority = Priority.BULK
-    policies: Policies = Policies()
-    purpose: Purpose | None = None
-    send_while_loading: bool = False
-    max_invalid_share: float = 1  # of the rows; more are refused
-    exclusions: Exclusions = NO_EXCLUSIONS
     plan: str = ""  # digest of the plan that was agreed to
-    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
-    start: StartTime | None = None  # None: when the file is loaded
-    rate: float = 0  # messages/s; 0: that of its sub-account
-    weight: int = 1  # beside other campaigns
-    finish: StartTime | None = None  # when it is to be finished
-    canary: str = ""  # `500`, `5%` or `WARM_UP` of the people go first; empty: all
 
 
 @dataclass(frozen=True, slots=True)

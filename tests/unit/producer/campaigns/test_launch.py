@@ -45,7 +45,7 @@ def launch(tmp_path: Path) -> Launch:
     recipients.write_text("msisdn,name\n" + "".join(rows))
     message = tmp_path / "message.json"
     message.write_text(json.dumps({"type": "text", "content": {"text": "Hello {{name}}"}}))
-    return Launch("Spring Sale", recipients, message, "Shop")
+    return Launch("Spring Sale", "Shop", recipients, message)
 
 
 def lines_of(store: Store, lane: Lane) -> list[bytes]:

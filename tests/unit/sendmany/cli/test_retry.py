@@ -31,7 +31,7 @@ def lane(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
     (tmp_path / "people.csv").write_text(FILE)
     (tmp_path / "m.json").write_text('{"type": "text", "content": {"text": "Hi {{name}}"}}')
     files = tmp_path / "people.csv", tmp_path / "m.json"
-    id_ = run(store, check(Launch("Spring", *files, "Shop")), lambda: None).lane.id
+    id_ = run(store, check(Launch("Spring", "Shop", *files)), lambda: None).lane.id
     claim = given.claim(store, id_)
     what = given.ended(State.DELIVERED, claim.jobs[2:])
     for job, doubt in zip(claim.jobs[:2], (False, True), strict=True):
