@@ -162,7 +162,7 @@ def _launch(real: Real, store: Store, home: Path) -> list[str]:
     work = write_work(home, "scene", people, real.lanes)
     lanes = []
     for name, file in zip(work.names, work.files, strict=True):
-        launch = Launch(name, Path(file), Path(work.message), SANDBOX_ID, send_while_loading=True)
+        launch = Launch(name, SANDBOX_ID, Path(file), Path(work.message), send_while_loading=True)
         lanes.append(run(store, check(launch), send_wake_up).lane.id)
     return lanes
 

@@ -162,13 +162,9 @@ def remedy(origin: Origin, code: int) -> Remedy:
         case Origin.HTTP:
             return Remedy.ACCOUNT if code in (401, 403, 404) else Remedy.WAIT
         case Origin.LOCAL:
-            local = dict.fromkeys(_MENDED, Remedy.MEND)
-            local |= dict.fromkeys(_INTENDED, Remedy.NOTHING)
-            return (
-                local.get(LocalReason(code), Remedy.WAIT)
-                if code in set(LocalReason)
-                else Remedy.WAIT
-            )
+            if code in _MENDED:
+                return Remedy.MEND
+            return Remedy.NOTHING if code in _INTENDED else Remedy.WAIT
         case Origin.API | Origin.REQUEST:
             if code in _BAD_NUMBERS:
                 return Remedy.TAKE_OFF
@@ -213,7 +209,7 @@ def explain_lane(report: LaneReport, wait: Waiting) -> list[str]:
         sentences = [_STATUS[lane.status]]
     is_held = lane.holds_back and not lane.status.ended
     sentences += [explain_canary(lane)] if is_held else []
-    sentences += [sentence for sentence in _why_waiting(report, wait) if sentence]
+    sentences += filter(None, _why_waiting(report, wait))
     return sentences + _how_to_go_on_reading(lane)
 
 
@@ -238,19 +234,19 @@ def explain_hold(report: LaneReport, wait: Waiting) -> str:
 
 
 def _held_words(breaker: Breaker) -> str:
-    _, _, template = breaker.scope.partition(":")
-    name, _, language = template.rpartition(":")
-    if template:
-        return f"template {name} ({language})"
+    if breaker.is_of_template:
+        return f"template {_template_words(breaker)}"
     return breaker.sub_account + (" (bulk)" if breaker.scope == BULK else "")
+
+
+def _template_words(breaker: Breaker) -> str:
+    name, _, language = breaker.scope.partition(":")[2].rpartition(":")
+    return f"{name} ({language})"
 
 
 def explain_canary(lane: Lane) -> str:
     """The canary of a campaign: who goes first, and when the rest follows."""
-    size, resume = (
-        several(lane.canary_size, "message"),
-        f'`sendmany campaign resume "{called(lane)}"`',
-    )
+    size = several(lane.canary_size, "message")
     kind = "warm-up" if lane.canary == WARM_UP else "canary"
     rest = f"{WARM_UP_PARTS[1]:,} more follow" if lane.grows else "the rest follows"
     match lane.canary_state:
@@ -259,10 +255,9 @@ def explain_canary(lane: Lane) -> str:
         case Canary.SENDING:
             return f"Its {kind} of {size} goes first; the rest waits for the outcome."
         case Canary.WATCHED:
-            until = clock(lane.canary_until)
             return (
-                f"Its {kind} of {size} has gone out; {rest} at {until}, unless too many "
-                f"failed or opted out. {resume} lets it go now."
+                f"Its {kind} of {size} has gone out; {rest} at {clock(lane.canary_until)}, unless too "
+                f'many failed or opted out. `sendmany campaign resume "{called(lane)}"` lets it go now.'
             )
         case Canary.FAILED:
             return f"Its {kind} of {size} did not pass: the rest waits for a decision."
@@ -452,15 +447,12 @@ def stopped_words(what: Stopped, sub_account: str) -> str:
 
 def explain_breaker(breaker: Breaker) -> str:
     """A breaker: its scope, reason and end. Starts in lower case."""
-    _, _, template = breaker.scope.partition(":")
-    name, _, language = template.rpartition(":")
-    if template:
-        what = f"what uses the template {name} ({language}) is not sent"
+    if breaker.is_of_template:
+        what = f"what uses the template {_template_words(breaker)} is not sent"
     elif breaker.scope == BULK:
         what = f"everything of {breaker.sub_account} with priority bulk is held up"
     elif breaker.scope == STALL:
         what = f"{breaker.sub_account} only probes, since the provider gives no answers,"
-        return f"{what} since {clock(breaker.opened_at)}: {breaker.reason}. {_how_it_ends(breaker)}"
     elif breaker.scope == SERVER:
         what = f"{breaker.sub_account} goes slow"
     else:
@@ -471,7 +463,7 @@ def explain_breaker(breaker: Breaker) -> str:
 def _how_it_ends(breaker: Breaker) -> str:
     if breaker.probe_at == 0:
         return "That lasts until an operator closes it: `sendmany breaker close`."
-    single = "message" if breaker.scope.startswith("template:") else "request"
+    single = "message" if breaker.is_of_template else "request"
     return f"One {single} tries again after {clock(breaker.probe_at)}; if it passes, all goes on."
 
 
@@ -482,17 +474,14 @@ def _on_their_way(n: int) -> str:
 def _delayed(n: int, lane: Lane, wait: Waiting) -> str:
     if not n:
         return ""
+    messages, verb = several(n, "message"), "waits" if n == 1 else "wait"
     if wait.put_off:
         whys = [f"for the {PUT_OFF_WORDS[why]} ({_until(at)})" for why, at in wait.put_off.items()]
-        verb = "waits" if n == 1 else "wait"
-        return f"{several(n, 'message')} {verb} {', '.join(whys)}, or to be tried again."
+        return f"{messages} {verb} {', '.join(whys)}, or to be tried again."
     when = f", the first at {clock(wait.next_retry)}" if wait.next_retry else ""
     if lane.kind == "notifications":  # counts of scheduled messages are among the failed ones
-        verb = "waits" if n == 1 else "wait"
-        return (
-            f"{several(n, 'message')} {verb} for a time that was set, or to be tried again{when}."
-        )
-    return f"{several(n, 'message')} will be tried again{when}."
+        return f"{messages} {verb} for a time that was set, or to be tried again{when}."
+    return f"{messages} will be tried again{when}."
 
 
 PUT_OFF_WORDS = {
@@ -627,12 +616,11 @@ def canary_figures(lane: Lane) -> dict[str, Any] | None:
     """The canary of a campaign; None for none."""
     if not lane.canary:
         return None
-    decides_at = iso(lane.canary_until / 1000) or None
     return {
         "given": lane.canary,
         "state": str(lane.canary_state),
         "messages": lane.canary_size,
-        "decides_at": decides_at,
+        "decides_at": iso(lane.canary_until / 1000) or None,
     }
 
 

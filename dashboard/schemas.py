@@ -246,19 +246,13 @@ def lane_out(report: LaneReport) -> LaneOut:
 
 
 def campaign_row(report: LaneReport, wait: Waiting) -> CampaignRow:
-    return CampaignRow(
-        **_fields(report),
-        **pace_figures(report, wait),
-        held=explain_hold(report, wait) or None,
-        why=explain_lane(report, wait),
-    )
+    return CampaignRow(**_row_fields(report, wait))
 
 
 def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker]) -> CampaignOut:
     lane = report.lane
     return CampaignOut(
-        **_fields(report),
-        **pace_figures(report, wait),
+        **_row_fields(report, wait),
         file=ReadingOut(bytes=lane.offset, rows=lane.row, resumable=not lane.loaded),
         breakers=[breaker_out(breaker) for breaker in breakers],
         waits=WaitsOut(
@@ -271,8 +265,6 @@ def campaign_out(report: LaneReport, wait: Waiting, breakers: Sequence[Breaker])
             tier=_span_out(wait, WaitCause.TIER),
             stopped=stop_out(wait.stop) if wait.stop else None,
         ),
-        held=explain_hold(report, wait) or None,
-        why=explain_lane(report, wait),
     )
 
 
@@ -330,6 +322,15 @@ def _fields(report: LaneReport) -> dict[str, Any]:
         "finish_zone": lane.finish_zone or None,
         "started_at": moment_out(lane.started_at),
         "finished_at": moment_out(lane.finished_at),
+    }
+
+
+def _row_fields(report: LaneReport, wait: Waiting) -> dict[str, Any]:
+    return {
+        **_fields(report),
+        **pace_figures(report, wait),
+        "held": explain_hold(report, wait) or None,
+        "why": explain_lane(report, wait),
     }
 
 

@@ -41,9 +41,9 @@ class Sendmany:
         for name, file in zip(work.names, work.files, strict=True):
             launch = Launch(
                 name,
+                SUB_ACCOUNT,
                 Path(file),
                 Path(work.message),
-                SUB_ACCOUNT,
                 send_while_loading=True,
             )
             run(store, check(launch), send_wake_up)

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.exclusions import Exclusions
+from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions
 from producer.campaigns.schedule import StartTime
 from producer.errors import NotAgreed
 from producer.files.rows import Chunk
@@ -18,31 +18,25 @@ from store.lanes.retention import discard_campaign
 from store.purposes import Purpose
 
 
-class Options(Protocol):
+@dataclass(frozen=True, slots=True)
+class Options:
     """Options of a launch, without rows and message."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def sub_account(self) -> str: ...
-    @property
-    def priority(self) -> Priority: ...
-    @property
-    def policies(self) -> Policies: ...
-    @property
-    def purpose(self) -> Purpose | None: ...
-    @property
-    def send_while_loading(self) -> bool: ...
-    @property
-    def rate(self) -> float: ...
-    @property
-    def canary(self) -> str: ...
-    @property
-    def finish(self) -> StartTime | None: ...
-    @property
-    def start(self) -> StartTime | None: ...
-    @property
-    def exclusions(self) -> Exclusions: ...
+    name: str
+    sub_account: str
+    _: KW_ONLY
+    priority: Priority = Priority.BULK
+    policies: Policies = Policies()
+    purpose: Purpose | None = None  # None: that of its template, else marketing
+    send_while_loading: bool = False
+    max_invalid_share: float = 1  # of the rows; more are refused
+    exclusions: Exclusions = NO_EXCLUSIONS
+    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
+    start: StartTime | None = None  # None: when the file is loaded
+    rate: float = 0  # messages/s; 0: that of its sub-account; or `SPREAD`
+    weight: int = 1  # beside other campaigns
+    finish: StartTime | None = None  # when it is to be finished
+    canary: str = ""  # `500`, `5%` or `WARM_UP` of the people go first; empty: all
 
 
 def digest_of(

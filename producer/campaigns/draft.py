@@ -8,8 +8,8 @@ like a launch of these files from disk, by the same steps.
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from chatapps.rendering.compiled import CompiledContent, message_of
 from chatapps.rendering.placeholders import find_name
 from config.settings import Settings
+from producer.campaigns.agreement import Options
 from producer.campaigns.exclusions import MOST_EXCLUSIONS, read_exclusions
 from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.launch import Launch, Prepared, options_of, put_together
@@ -49,7 +50,6 @@ from store.lanes.drafts import (
 )
 from store.lanes.lane import Lane, LaneStatus, rate_out, read_lane
 
-_PACES: Final = ("rate", "spread", "finish_by")
 OF_THE_LAUNCH: Final = {
     "name", "sub_account", "encoding", "sheet", "plan", "force", "accept_invalid", "launch"
 }  # fmt: skip
@@ -154,15 +154,11 @@ def edit(
     draft = Draft.of(lane)
     kept = dict(draft.options)
     if changes.get("rate") is not None or changes.get("spread") or changes.get("finish_by"):
-        kept = {
-            one: value for one, value in kept.items() if one not in _PACES
-        }  # one replaces another
+        for pace in ("rate", "spread", "finish_by"):  # one replaces another
+            kept.pop(pace, None)
     both = {**kept, "name": lane.name, **changes}
-    both["policies"] = _set(
-        {**draft.options.get("policies", {}), **(changes.get("policies") or {})}
-    )
-    if "policies" in changes and changes["policies"] is None:
-        both["policies"] = {}
+    policies = changes.get("policies", {})
+    both["policies"] = {} if policies is None else _set({**kept.get("policies", {}), **policies})
     form = CampaignForm.model_validate(_set(both))
     options, files = _options(form, settings, lane.sub_account), draft.files
     if source is not None:
@@ -194,11 +190,10 @@ def add_rows(
     header = read_header(text)
     layout = Layout.find(header, first_rows(text, header), reading)
     places = _places(prepared, header, layout)
-    bad: list[InvalidRow] = []
-    counted = _Rows(text, layout, prepared.file.layout, places, bad)
+    counted = _Rows(text, layout, prepared.file.layout, places)
     file = write_file(store, lane.id, lane.sub_account, counted.blocks(), draft.files)
     after = edit_draft(store, lane, replace(draft, files=(*draft.files, file)))
-    return RowsAdded(after, counted.rows, bad, layout)
+    return RowsAdded(after, counted.rows, counted.bad, layout)
 
 
 def clone(store: Store, settings: Settings, lane: Lane, name: str, *, missed: bool = False) -> Lane:
@@ -211,9 +206,9 @@ def clone(store: Store, settings: Settings, lane: Lane, name: str, *, missed: bo
         InputError: the values of the campaign are not kept.
         StoreRefused: the campaign has not ended, or the name is taken.
     """
-    if lane.draft and missed:
-        raise StoreRefused(f'"{lane.name}" is a draft: nothing of it was sent; clone it whole')
     if lane.draft:
+        if missed:
+            raise StoreRefused(f'"{lane.name}" is a draft: nothing of it was sent; clone it whole')
         options: Mapping[str, Any] = Draft.of(lane).options
         blocks = iter(partial(open_text(store, lane).read, _BLOCK_BYTES), b"")
     elif lane.kind == "campaign" and lane.status.ended:
@@ -259,23 +254,18 @@ def prepared_draft(
     upload = _upload(settings, lane, options)
     excluded = options.get("exclude", ())
     exclusions = read_exclusions(store, excluded, lane.sub_account, upload.reading)
-    shared = {
-        one.name: getattr(upload, one.name) for one in fields(Launch) if hasattr(upload, one.name)
-    }
+    shared = {one.name: getattr(upload, one.name) for one in fields(Options)}
+    shared |= {"exclusions": exclusions, "max_invalid_share": 1}
     path = Path(f"{lane.id}.csv")
-    launch = Launch(
-        **{**shared, "exclusions": exclusions, "max_invalid_share": 1, "message": path},
-        recipients=path,
-    )
+    launch = Launch(**shared, recipients=path, message=path, reading=upload.reading)
     text = KeptFile(path, Draft.of(lane).digest, partial(open_text, store, lane))
     file = RecipientFile.of(text, upload.reading)
     return replace(put_together(launch, upload.message, file), draft=lane)
 
 
 def list_invalid_rows(store: Store, settings: Settings, lane: Lane) -> Iterator[str]:
-    """All invalid rows of a draft as text for a spreadsheet, read as the text is asked for; raises like
-    `prepared_draft`.
-    """
+    """All invalid rows of a draft as CSV for a spreadsheet, chunk by chunk; raises as `prepared_draft`
+    does."""
     prepared, people = prepared_draft(store, settings, lane), ForgottenPeople(settings)
     chunks = prepared.file.chunks(prepared.packer())
     found = (without_forgotten(store, people, chunk)[1] for chunk in chunks)
@@ -335,37 +325,30 @@ def _places(prepared: Prepared, header: Header, layout: Layout) -> list[int | No
     return [None if name is None else header.cells.index(name) for name in found]
 
 
+@dataclass(slots=True)
 class _Rows:
-    """Rows of a further file, with the columns of a draft."""
+    """Rows of a further file, with the columns of a draft; counted as they are read."""
 
-    def __init__(
-        self,
-        text: Source,
-        layout: Layout,
-        ours: Layout,
-        places: list[int | None],
-        bad: list[InvalidRow],
-    ) -> None:
-        self._text = text
-        self._layout = layout
-        self._ours = ours
-        self._places = places
-        self._bad = bad
-        self._read = PersonReader(layout).read
-        self.rows = 0
+    text: Source
+    layout: Layout
+    ours: Layout
+    places: Sequence[int | None]
+    rows: int = 0
+    bad: list[InvalidRow] = field(default_factory=list)
 
     def blocks(self) -> Iterator[bytes]:
         """Their text, which begins with the end of the line before."""
-        header, output = self._layout.header, io.StringIO("\n")
+        header, output = self.layout.header, io.StringIO("\n")
         output.seek(1)
-        writer = csv.writer(output, delimiter=self._ours.header.delimiter, lineterminator="\n")
+        writer = csv.writer(output, delimiter=self.ours.header.delimiter, lineterminator="\n")
+        read = PersonReader(self.layout).read
         for cells, line, *_ in read_records(
-            self._text, header.delimiter, header.offset, header.line
+            self.text, header.delimiter, header.offset, header.line
         ):
             if isinstance(cells, BadRow):
-                self._bad.append(InvalidRow(line, cells.number, cells.reason, cells.cells))
+                self.bad.append(InvalidRow(line, cells.number, cells.reason, cells.cells))
                 continue
-            writer.writerow(self._ours_of(cells))
+            writer.writerow(self._ours_of(cells, read))
             self.rows += 1
             if output.tell() > _BLOCK_BYTES:
                 yield output.getvalue().encode()
@@ -373,15 +356,15 @@ class _Rows:
                 output.truncate()
         yield output.getvalue().encode()
 
-    def _ours_of(self, cells: list[str]) -> list[str]:
+    def _ours_of(self, cells: list[str], read: Callable[[Sequence[str]], str]) -> list[str]:
         row = [
-            "" if place is None or place >= len(cells) else cells[place] for place in self._places
+            "" if place is None or place >= len(cells) else cells[place] for place in self.places
         ]
         try:
-            who = self._read(cells)
+            who = read(cells)
         except (BadRow, IndexError):  # the plan tells
             return row
-        number = self._ours.place(self._ours.number_column)
+        number = self.ours.place(self.ours.number_column)
         row[number] = f"+{who}" if who.isdigit() else who
         return row
 

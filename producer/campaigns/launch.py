@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.agreement import RowsSum, digest_of, judge
+from producer.campaigns.agreement import Options, RowsSum, digest_of, judge
 from producer.campaigns.canary import warmed_up
-from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
-from producer.campaigns.load import add_chunks, end_of_file
+from producer.campaigns.exclusions import excluding
+from producer.campaigns.load import Loaded, add_chunks, end_of_file
 from producer.campaigns.message_file import (
     RULE,
     CampaignMessage,
@@ -24,7 +24,7 @@ from producer.campaigns.message_file import (
     load_message_file,
     prepare,
 )
-from producer.campaigns.schedule import StartTime, see_that_it_may_start
+from producer.campaigns.schedule import see_that_it_may_start
 from producer.errors import InputError
 from producer.files.invalid_rows import InvalidRow, InvalidRowWriter, see_that_writable
 from producer.files.recipient_file import Position, RecipientFile
@@ -35,9 +35,8 @@ from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
 from store.lanes.drafts import begin_launch, forget_draft
-from store.lanes.lane import Lane, LaneStatus, Policies, Priority, find_lane
+from store.lanes.lane import Lane, LaneStatus, find_lane
 from store.lanes.open import CampaignPlan, open_campaign
-from store.purposes import Purpose
 from store.templates import read_registry
 
 LISTED_INVALID_ROWS = 100
@@ -48,45 +47,18 @@ BEING_ADDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Options):
     """Parameters of a launch."""
 
-    name: str
     recipients: Path
     message: Path
-    sub_account: str
     reading: ReadOptions = ReadOptions()
-    priority: Priority = Priority.BULK
-    policies: Policies = Policies()
-    purpose: Purpose | None = None  # None: that of its template, else marketing
-    send_while_loading: bool = False
     invalid_rows: Path | None = None  # default: beside the recipient file
-    max_invalid_share: float = 1  # of the rows; more are refused
-    exclusions: Exclusions = NO_EXCLUSIONS
-    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
-    start: StartTime | None = None  # None: when the file is loaded
-    rate: float = 0  # messages/s; 0: that of its sub-account
-    weight: int = 1  # beside other campaigns
-    finish: StartTime | None = None  # when it is to be finished
-    canary: str = ""  # `500`, `5%` or `WARM_UP` of the people go first; empty: all
 
     @property
     def invalid_rows_file(self) -> Path:
         """The file that lists invalid rows."""
         return self.invalid_rows or self.recipients.with_suffix(".invalid.csv")
-
-
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """Progress of a launch."""
-
-    lane: str
-    rows: int
-    added: int
-    duplicates: int
-    invalid_rows: int
-    offset: int  # bytes of the file
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,33 +89,51 @@ class Prepared:
 
     @property
     def plan(self) -> CampaignPlan:
-        """The parameters of opening the campaign, without its purpose, which depends on stored data."""
-        launch, content = self.launch, self.message.content
-        return CampaignPlan(
-            name=launch.name,
-            sub_account=launch.sub_account,
-            content=content.dump(),
-            content_digest=content.digest,
-            source=self.source + excluding(launch.exclusions),
-            priority=launch.priority,
-            policies=launch.policies,
-            early=launch.send_while_loading,
-            keep=self.keep,
-            send_at=launch.start.ms if launch.start else 0,
-            zone=launch.start.zone if launch.start else "",
-            rate=launch.rate,
-            weight=launch.weight,
-            finish_by=launch.finish.ms if launch.finish else 0,
-            finish_zone=launch.finish.zone if launch.finish else "",
-            canary=launch.canary,
-            local_start=launch.start.local_start if launch.start else "",
-            zone_place=self.message.zone_place,
-        )
+        """The parameters of opening the campaign, before its template is looked up."""
+        return campaign_plan(self.launch, self.message, self.source, self.keep)
 
     def packer(self) -> RowPacker:
         """A packer of the file's rows."""
         message = self.message
         return RowPacker(self.file.layout, message.content.columns, message.rules, self.keep)
+
+
+def campaign_plan(
+    options: Options, message: CampaignMessage, source: str, keep: tuple[str, ...]
+) -> CampaignPlan:
+    """The parameters of opening a campaign, before its template is looked up."""
+    start, finish, content = options.start, options.finish, message.content
+    return CampaignPlan(
+        name=options.name,
+        sub_account=options.sub_account,
+        content=content.dump(),
+        content_digest=content.digest,
+        source=source + excluding(options.exclusions),
+        priority=options.priority,
+        policies=options.policies,
+        early=options.send_while_loading,
+        purpose=options.purpose,
+        template=template_named(content),
+        keep=keep,
+        send_at=start.ms if start else 0,
+        zone=start.zone if start else "",
+        rate=options.rate,
+        weight=options.weight,
+        finish_by=finish.ms if finish else 0,
+        finish_zone=finish.zone if finish else "",
+        canary=options.canary,
+        local_start=start.local_start if start else "",
+        zone_place=message.zone_place,
+    )
+
+
+def as_registered(store: Store, plan: CampaignPlan) -> CampaignPlan:
+    """The plan with purpose and canary by its registered template; raises InputError for a purpose that
+    contradicts it."""
+    registry = store.run(read_registry(plan.sub_account))
+    purpose = campaign_purpose(registry, plan.template, plan.purpose)
+    canary = warmed_up(store, plan.sub_account, plan.canary, plan.template, purpose)
+    return replace(plan, purpose=purpose, canary=canary)
 
 
 def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
@@ -155,7 +145,8 @@ def check(launch: Launch, *, lists_invalid_rows: bool = True) -> Prepared:
     Raises:
         InputError: the problem, its place and the remedy.
     """
-    _check_name(launch.name)
+    if not is_name(launch.name):
+        raise InputError(RULE)
     message = load_message_file(launch.message)
     file = RecipientFile.open(launch.recipients, launch.reading)
     prepared = put_together(launch, message, file)
@@ -199,16 +190,11 @@ def options_of(lane: Lane) -> ReadOptions:
     return ReadOptions.load(source[start:]) if start >= 0 else ReadOptions()
 
 
-def _check_name(name: str) -> None:
-    if not is_name(name):
-        raise InputError(RULE)
-
-
 def run(
     store: Store,
     prepared: Prepared,
     send_wake_up: SendWakeUp,
-    on_progress: Callable[[Loading], None] = lambda _: None,
+    on_progress: Callable[[Loaded], None] = lambda _: None,
     listed: list[InvalidRow] | None = None,
 ) -> Launched:
     """Store the campaign and its jobs, and wake the workers.
@@ -223,11 +209,7 @@ def run(
         StoreUnavailable, StoreFull: launch again when Redis works; nothing is added twice.
     """
     launch, content = prepared.launch, prepared.message.content
-    template = template_named(content)
-    registry = store.run(read_registry(launch.sub_account))
-    purpose = campaign_purpose(registry, template, launch.purpose)
-    canary = warmed_up(store, launch.sub_account, launch.canary, template, purpose)
-    plan = replace(prepared.plan, purpose=purpose, template=template, canary=canary)
+    plan = as_registered(store, prepared.plan)
     see_that_it_may_start(store, plan.name, plan.sub_account, launch.start, launch.canary)
     if begun := prepared.draft is not None and prepared.draft.status is LaneStatus.DRAFT:
         begin_launch(store, prepared.draft, plan)
@@ -273,7 +255,7 @@ def _load(
     packer: RowPacker,
     write: Callable[[list[InvalidRow]], None],
     send_wake_up: SendWakeUp,
-    on_progress: Callable[[Loading], None],
+    on_progress: Callable[[Loaded], None],
 ) -> str:
     """Add the remaining rows, chunk by chunk; returns the digest of all rows if it read all of them."""
     start = Position(lane.offset, lane.line, lane.row) if lane.offset else None
@@ -282,15 +264,5 @@ def _load(
     for at in add_chunks(store, lane, chunks, write, exclusions=prepared.launch.exclusions):
         if prepared.launch.send_while_loading:
             call_workers(store, lane, send_wake_up)
-        on_progress(
-            Loading(
-                lane.id,
-                at.rows,
-                at.added,
-                at.duplicates,
-                at.invalid_rows,
-                at.offset,
-                prepared.file.size,
-            )
-        )
+        on_progress(at)
     return "" if start else rows_sum.value

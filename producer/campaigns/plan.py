@@ -280,8 +280,7 @@ def plan_rows(
     messages = tally.recipients - tally.ineligible.total()
     learned = store.run(read_learned(account)).learned
     rate = learned.rate if learned and learned.in_force else 0
-    budget = store.run(read_tiers()).budget(settings, account)
-    own = options.rate
+    budget, own = store.run(read_tiers()).budget(settings, account), options.rate
     if own == SPREAD:
         own = budget.even_rate if budget else 0
     requests, seconds = _pace(settings, options, messages, rate, own)
@@ -447,8 +446,11 @@ class _Tally:
 def _pace(
     settings: Settings, options: Options, messages: int, learned: float, own: float
 ) -> tuple[int, float]:
-    """Requests, and their seconds at the limits; `learned` and the campaign's `own` are in messages per
-    second, 0 = none."""
+    """Requests, and their seconds at the limits.
+
+    Args:
+        learned, own: rate of the sub-account and of the campaign, messages/s; 0: none.
+    """
     account = settings.sub_accounts[options.sub_account]
     limits = Limits(
         account.messages_per_second, account.burst_messages, account.urgent_reserve,
@@ -651,12 +653,11 @@ def _seen(content: Mapping[str, Any], template: RegisteredTemplate | None) -> di
         part = template.part(kind)
         return fill(part.text or part.format, values.get(kind, ())) if part else ""
 
-    buttons = [button.text or button.type for button in template.buttons]
     return {
         "header": filled("HEADER"),
         "text": filled("BODY"),
         "footer": filled("FOOTER"),
-        "buttons": buttons,
+        "buttons": [button.text or button.type for button in template.buttons],
     }
 
 

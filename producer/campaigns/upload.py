@@ -16,14 +16,26 @@ from typing import Any
 from chatapps.preflight import Finding
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.templates import RegisteredTemplate
-from producer.campaigns.agreement import RowsSum, changed, digest_of, judge, too_many_invalid
-from producer.campaigns.canary import warmed_up
-from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions, excluding
-from producer.campaigns.launch import BEING_ADDED, LISTED_INVALID_ROWS, reading_for
+from producer.campaigns.agreement import (
+    Options,
+    RowsSum,
+    changed,
+    digest_of,
+    judge,
+    too_many_invalid,
+)
+from producer.campaigns.exclusions import NO_EXCLUSIONS, Exclusions
+from producer.campaigns.launch import (
+    BEING_ADDED,
+    LISTED_INVALID_ROWS,
+    as_registered,
+    campaign_plan,
+    reading_for,
+)
 from producer.campaigns.load import add_chunks, end_of_file, reopen
 from producer.campaigns.message_file import CampaignMessage, columns_to_keep, prepare
 from producer.campaigns.preflight import check_rows, sample_of
-from producer.campaigns.schedule import StartTime, see_that_it_may_start
+from producer.campaigns.schedule import see_that_it_may_start
 from producer.errors import InputError, NotAgreed
 from producer.files.convert import convert
 from producer.files.csv_reader import NotUtf8Error, Position, Record, Source, read_records
@@ -32,14 +44,11 @@ from producer.files.invalid_rows import InvalidRow
 from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks, see_that_some_are_usable
 from producer.files.stream import ArrivingFile
 from producer.layout import Layout, ReadOptions, take_first
-from producer.policies import campaign_purpose, template_named
 from producer.wake import SendWakeUp, call_workers
 from store.client import Store
 from store.errors import StoreRefused
-from store.lanes.lane import Lane, Policies, Priority, find_lane
-from store.lanes.open import CampaignPlan, find_repeated, open_campaign
-from store.purposes import Purpose
-from store.templates import read_registry
+from store.lanes.lane import Lane, find_lane
+from store.lanes.open import find_repeated, open_campaign
 
 TryRows = Callable[[RegisteredTemplate | None], list[Finding]]
 Check = Callable[[CompiledContent, TryRows], RegisteredTemplate | None]
@@ -52,26 +61,12 @@ class UploadDiffers(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Options):
     """Parameters of the launch, without the recipients."""
 
-    name: str
-    sub_account: str
     message: Mapping[str, Any]
     reading: ReadOptions = ReadOptions()
-    priority: Priority = Priority.BULK
-    policies: Policies = Policies()
-    purpose: Purpose | None = None
-    send_while_loading: bool = False
-    max_invalid_share: float = 1  # of the rows; more are refused
-    exclusions: Exclusions = NO_EXCLUSIONS
     plan: str = ""  # digest of the plan that was agreed to
-    keep: tuple[str, ...] = ()  # further columns whose cells are kept with the values
-    start: StartTime | None = None  # None: when the file is loaded
-    rate: float = 0  # messages/s; 0: that of its sub-account
-    weight: int = 1  # beside other campaigns
-    finish: StartTime | None = None  # when it is to be finished
-    canary: str = ""  # `500`, `5%` or `WARM_UP` of the people go first; empty: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +146,7 @@ def receive(
     template = check(content, lambda template: check_rows(content, sample, template))
     if upload.send_while_loading:
         _judge_first(upload, rows)
-    plan = _plan(store, upload, rows, message)
+    plan = as_registered(store, campaign_plan(upload, message, rows.source, rows.keep))
     lane_id, resumed = open_campaign(store, plan)
     lane = find_lane(store, lane_id)
     if lane.adding and not lane.loaded:
@@ -254,37 +249,6 @@ def _begin_text(upload: Upload, text: Source, sentence: str = "") -> tuple[Rows,
     first += take_first(chosen, header, len(first))
     defaults = message.rules.defaults
     return Rows(layout, sentence, packer, defaults, keep, first, chosen), message
-
-
-def _plan(store: Store, upload: Upload, rows: Rows, message: CampaignMessage) -> CampaignPlan:
-    """The parameters of opening the campaign; raises InputError for a purpose that contradicts the
-    template."""
-    content = message.content
-    template = template_named(content)
-    registry = store.run(read_registry(upload.sub_account))
-    purpose = campaign_purpose(registry, template, upload.purpose)
-    return CampaignPlan(
-        name=upload.name,
-        sub_account=upload.sub_account,
-        content=content.dump(),
-        content_digest=content.digest,
-        source=rows.source + excluding(upload.exclusions),
-        priority=upload.priority,
-        policies=upload.policies,
-        early=upload.send_while_loading,
-        purpose=purpose,
-        template=template,
-        keep=rows.keep,
-        send_at=upload.start.ms if upload.start else 0,
-        zone=upload.start.zone if upload.start else "",
-        rate=upload.rate,
-        weight=upload.weight,
-        finish_by=upload.finish.ms if upload.finish else 0,
-        finish_zone=upload.finish.zone if upload.finish else "",
-        canary=warmed_up(store, upload.sub_account, upload.canary, template, purpose),
-        local_start=upload.start.local_start if upload.start else "",
-        zone_place=message.zone_place,
-    )
 
 
 def _pass_over(lane: Lane, chunks: Iterator[Chunk], sum_: _Sum) -> None:

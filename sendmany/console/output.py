@@ -36,6 +36,11 @@ class _Screen(io.StringIO):
         return sys.stdout.write(plain(text))
 
 
+def at_terminal() -> bool:
+    """True when a person can be asked."""
+    return sys.stdin.isatty()
+
+
 def screen() -> TextIO:
     """stdout; at a terminal with control characters escaped."""
     return _Screen() if sys.stdout.isatty() else sys.stdout

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from config.celery_app import hint_drain
-from producer.campaigns.launch import Launch, Loading, check, run
+from producer.campaigns.launch import Launch, check, run
+from producer.campaigns.load import Loaded
 from sendmany.console.connection import connect
 from sendmany.console.progress import Meter, loading_note, show_sending
 from sendmany.doctor.workers import wait_for_loops
@@ -151,7 +152,7 @@ def _wait_for_worker(store: Store, local: Local, on_wait: Wait) -> None:
 def _load(store: Store, launch: Launch, on_wait: Wait) -> str:
     with Meter("Loading") as meter:
 
-        def progress(loading: Loading) -> None:
+        def progress(loading: Loaded) -> None:
             on_wait()
             note = loading_note(loading.duplicates, loading.invalid_rows)
             meter.show(loading.rows, prepared.file.estimated_rows(), note)

@@ -43,7 +43,7 @@ def write_files(recipients: int, home: Path, on_wait: Wait) -> Launch:
             if index % 10_000 == 0:
                 on_wait()
     message.write_text(json.dumps(MESSAGE, indent=2), encoding="utf-8")
-    return Launch("demo", file, message, SANDBOX_ID)
+    return Launch("demo", SANDBOX_ID, file, message)
 
 
 def number(index: int) -> str:

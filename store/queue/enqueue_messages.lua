@@ -19,7 +19,7 @@
 --          not new: 'd<id>' (done before), 'c<id>' (conflict), 't' (no room for its tag); the others
 --          have the following indexes in their order. Or {'again', day, next index}, or {status} when the
 --          lane is closed
--- include: clock, job_sections, tags
+-- include: clock, job_sections
 local meta, counts, queue, retries = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local lane_id, day, buckets = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local believed, stretch, stretches = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -68,12 +68,17 @@ local function packed(jobs)
   end
   return section(n, 0, base, table.concat(lines, '\n'))
 end
-local function remember(key, of_today, body)
-  redis.call('HSET', of_today, key, body .. lane_id .. '.' .. index)
-  if redis.call('HLEN', of_today) == 1 then redis.call('EXPIRE', of_today, KEPT_SECONDS) end
-end
 local tags, tagged = KEYS[#KEYS - 1], KEYS[#KEYS] -- if there are any
 local tag_of, number_of, marks = {}, { [''] = 0 }, {}
+-- The number of a tag, a new one for an unknown tag; nil if there are as many as there may be.
+local function number_in_lane(tag)
+  local n = tonumber(redis.call('HGET', tags, tag) or '')
+  if n then return n end
+  n = redis.call('HLEN', tags) + 1
+  if n > most_tags then return nil end
+  redis.call('HSET', tags, tag, n)
+  return n
+end
 for tag in string.gmatch(tag_lines, '([^\n]*)\n') do tag_of[#tag_of + 1] = tag end
 
 local place = 0
@@ -88,7 +93,7 @@ for line in string.gmatch(messages, '[^\n]+') do
   end
   local tag = tag_of[place]
   if tag and not before then
-    number_of[tag] = number_of[tag] or tag_number(tags, tag, most_tags)
+    number_of[tag] = number_of[tag] or number_in_lane(tag)
   end
   if before then
     local same = string.sub(before, 1, #body) == body
@@ -98,7 +103,10 @@ for line in string.gmatch(messages, '[^\n]+') do
     answers[#answers + 1] = place
     answers[#answers + 1] = 't'
   else
-    if key then remember(key, KEYS[bucket], body) end
+    if key then
+      redis.call('HSET', KEYS[bucket], key, body .. lane_id .. '.' .. index)
+      if redis.call('HLEN', KEYS[bucket]) == 1 then redis.call('EXPIRE', KEYS[bucket], KEPT_SECONDS) end
+    end
     if tag then marks[#marks + 1] = string.char(number_of[tag]) end
     local jobs = group_of(place)
     jobs.indexes[#jobs.indexes + 1], jobs.lines[#jobs.lines + 1] = index, line

@@ -49,7 +49,7 @@ SORTING_SECONDS = 0.5
 """Seconds after which a claim ends that finds only messages whose people may not get them yet."""
 TRIES = 5
 USUAL_PACE: tuple[float, int] = (0, 1)
-"""Messages/s, 0 for those of the sub-account, and weight of most lanes."""
+"""Rate, messages/s (0: that of the sub-account), and weight of a lane without a pace of its own."""
 
 
 class Claims:
@@ -70,7 +70,7 @@ class Claims:
         self._called_at: dict[Priority, float] = {}
         self._foreign: dict[
             str, float
-        ] = {}  # lanes that cannot be sent from here → next try, our clock
+        ] = {}  # lane that cannot be sent from here → next try, our clock
 
     async def choose(
         self, has_room: Callable[[OpenLane], bool], claiming: Container[str] = ()
@@ -79,11 +79,14 @@ class Claims:
 
         def may_send(lane_id: str) -> bool:
             lane = self._cache.known(lane_id)
-            if lane is None or not has_room(lane) or not self._is_free(lane):
-                return False
-            if self._tools.stops.holds(lane.lane):
-                return False
-            return not self._gives_way(lane)
+            return (
+                lane is not None
+                and has_room(lane)
+                and self._backoff.is_free(lane.sender.id, urgent=lane.urgent)
+                and self._backoff.lane_is_free(lane_id)
+                and not self._tools.stops.holds(lane.lane)
+                and not self._gives_way(lane)
+            )
 
         chosen = None
         if self._tools.clock() < self._looked_at + LOOK_EVERY:
@@ -201,7 +204,7 @@ class Claims:
         began, paid = self._tools.clock(), False
         while True:
             id_ = secrets.token_hex(6)
-            claim = await self._claim(self._claim_call(lane, id_, most, at_any_rate=paid))
+            claim = await self._claim(lane, id_, most, at_any_rate=paid)
             paid = True
             self._tools.pass_by(Point.CLAIMED)
             rules = self._tools.stops.revision
@@ -237,24 +240,10 @@ class Claims:
         outcome.verdicts.back.extend(batch.jobs)
         await asyncio.shield(settle(outcome, self._tools))
 
-    async def _claim(self, call: Call[Claim]) -> Claim:
-        """Run the claim; after a lost reply it is repeated with the same result."""
-        retry = self._tools.settings.retry
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(StoreUnavailable),
-            stop=stop_after_attempt(TRIES),
-            wait=full_jitter(retry.quick_base, retry.quick_cap, self._tools.rng),
-            sleep=self._tools.sleep,
-            reraise=True,
-        )
-        claim: Claim = await retrying(self._tools.store.run, call)
-        return claim
-
-    def _claim_call(
-        self, lane: OpenLane, batch: str, most: int, *, at_any_rate: bool
-    ) -> Call[Claim]:
+    async def _claim(self, lane: OpenLane, batch: str, most: int, *, at_any_rate: bool) -> Claim:
+        """Claim up to `most` jobs; after a lost reply the claim is repeated with the same result."""
         settings = self._tools.settings
-        return claim_batch(
+        call = claim_batch(
             lane.lane.id,
             batch,
             owner=self._tools.owner,
@@ -264,6 +253,15 @@ class Claims:
             at_any_rate=at_any_rate,
             spread_rate=self._spread_rate(lane.lane),
         )
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            stop=stop_after_attempt(TRIES),
+            wait=full_jitter(settings.retry.quick_base, settings.retry.quick_cap, self._tools.rng),
+            sleep=self._tools.sleep,
+            reraise=True,
+        )
+        claim: Claim = await retrying(self._tools.store.run, call)
+        return claim
 
     def _pace_of(self, lane: Lane) -> tuple[float, int]:
         """The rate, messages/s, and weight of a lane, as last known."""
@@ -275,17 +273,16 @@ class Claims:
         budget = stops.tiers.budget(settings, lane.sub_account)
         if budget is None or not budget.even_rate:
             return 0
-        weights = {lane.id: self._pace_of(lane)[1]}
+        own = self._pace_of(lane)[1]
+        weights = {lane.id: own}
         for lane_id, _ in self._ready:
             other = self._cache.known(lane_id)
-            if (
-                other is not None
-                and self._pace_of(other.lane)[0] == SPREAD
-                and not stops.holds(other.lane)
-                and settings.portfolio_of(other.lane.sub_account) == budget.portfolio
-            ):
-                weights[lane_id] = self._pace_of(other.lane)[1]
-        return budget.even_rate * weights[lane.id] / sum(weights.values())
+            if other is None or stops.holds(other.lane):
+                continue
+            rate, weight = self._pace_of(other.lane)
+            if rate == SPREAD and settings.portfolio_of(other.lane.sub_account) == budget.portfolio:
+                weights[lane_id] = weight
+        return budget.even_rate * own / sum(weights.values())
 
     def _note_pace(self, lane: Lane, claim: Claim) -> None:
         """Remember the pace of the lane, and wait for its own rate."""
@@ -336,10 +333,6 @@ class Claims:
         await self._tools.store.run(
             note_trouble(lane_id, f"The worker on {host} cannot send: {why}")
         )
-
-    def _is_free(self, lane: OpenLane) -> bool:
-        sender_is_free = self._backoff.is_free(lane.sender.id, urgent=lane.urgent)
-        return sender_is_free and self._backoff.lane_is_free(lane.lane.id)
 
     def _gives_way(self, lane: OpenLane) -> bool:
         """True when another lane of the sub-account should probe next; lanes are read only if needed."""

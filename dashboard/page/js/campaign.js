@@ -10,7 +10,7 @@ import { Messages } from './messages.js';
 import { Repace } from './pace.js';
 import { Remedies, Retry } from './remedies.js';
 import { go, route, to } from './router.js';
-import { ENDED, GROUPS, STATES, plain, sum } from './states.js';
+import { ENDED, FAILED, GROUPS, REACHED, SENT, STATES, plain, sum } from './states.js';
 import { Empty, Failed, Funnel, Icon, Loading, Sentence, StateName, Status, Tabs, attempt, confirm } from './ui.js';
 
 /** @typedef {import('./types.js').Campaign} Campaign */
@@ -48,7 +48,7 @@ export function Campaign() {
     </div>
     ${answer.error && html`<${Failed} error=${answer.error} again=${answer.again} />`}
     ${tab === 'messages' ? html`<${Messages} one=${one} />`
-      : tab === 'failures' ? html`<${Failures} one=${one} />`
+      : tab === 'failures' ? html`<section class="card table-card"><${Failures} one=${one} /></section>`
       : html`<${Overview} one=${one} />`}`;
 }
 
@@ -60,7 +60,7 @@ function Acts({ one, again }) {
   const waits = sum(one, ['queued', 'delayed']);
   const going = ['sending', 'loading', 'scheduled'].includes(one.status);
   const held = ['paused', 'stopped'].includes(one.status);
-  const failed = sum(one, ['undelivered', 'rejected', 'failed']);
+  const failed = sum(one, FAILED);
   const [retrying, setRetrying] = useState(false);
   const [pacing, setPacing] = useState(false);
   const cancel = () => confirm({
@@ -96,24 +96,21 @@ function Acts({ one, again }) {
 function Overview({ one }) {
   const still = ENDED.includes(one.status) && Date.now() - Date.parse(one.finished_at ?? '') > 60_000; // receipts come after the end
   const history = useAnswer(`/v1/campaigns/${one.id}/history`, { every: still ? 0 : 10, after: Math.floor(one.done / 1000) });
-  const failed = sum(one, ['undelivered', 'rejected', 'failed']);
-  const reached = sum(one, ['delivered', 'read']);
-  const sent = sum(one, ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']);
   const ended = ENDED.includes(one.status);
   return html`
     <div class="stack">
       <${Waits} one=${one} limit=${history.data?.messages_per_second} />
       <dl class="card figures">
         <${Figure} name="Recipients" n=${one.recipients} id=${one.id} states=${[]} note=${one.invalid_rows || one.duplicates ? `${count(one.invalid_rows)} invalid, ${count(one.duplicates)} twice in the file` : 'one message each'} />
-        <${Figure} name="Sent" n=${sent} of=${one.recipients} id=${one.id} states=${['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted']} />
-        <${Figure} name="Reached a handset" n=${reached} of=${one.recipients} id=${one.id} states=${['delivered', 'read']} />
-        <${Figure} name="Not delivered" n=${failed} of=${one.recipients} id=${one.id} states=${['undelivered', 'rejected', 'failed']} />
+        <${Figure} name="Sent" n=${sum(one, SENT)} of=${one.recipients} id=${one.id} states=${SENT} />
+        <${Figure} name="Reached a handset" n=${sum(one, REACHED)} of=${one.recipients} id=${one.id} states=${REACHED} />
+        <${Figure} name="Not delivered" n=${sum(one, FAILED)} of=${one.recipients} id=${one.id} states=${FAILED} />
         <div><dt>${ended ? 'Average rate' : 'Rate'}</dt><dd><b>${rate(one.messages_per_second)}</b><small>${ended ? `ended ${when(one.finished_at)}` : one.held || one.seconds_left === null ? 'time left is not known' : `${duration(one.seconds_left)} left`}</small></dd></div>
       </dl>
       <${Ledger} one=${one} />
       ${history.error ? html`<${Failed} error=${history.error} again=${history.again} />`
         : history.data ? html`<${Later} history=${history.data} recipients=${one.recipients} />` : html`<${Loading} rows=${3} />`}
-      <${FailureCard} one=${one} />
+      <section class="card table-card"><h2>Failures</h2><${Failures} one=${one} /></section>
     </div>`;
 }
 
@@ -195,8 +192,8 @@ function Ledger({ one }) {
 }
 
 /** @param {{ one: Campaign }} props */
-function FailureTable({ one }) {
-  const answer = useAnswer(`/v1/campaigns/${one.id}/failures`, { after: sum(one, ['undelivered', 'rejected', 'failed', 'unconfirmed', 'skipped', 'cancelled']) + one.retried });
+function Failures({ one }) {
+  const answer = useAnswer(`/v1/campaigns/${one.id}/failures`, { after: sum(one, [...FAILED, 'unconfirmed', 'skipped', 'cancelled']) + one.retried });
   /** @type {import('./types.js').Failure[]} */
   const items = answer.data?.items ?? [];
   const retries = answer.data?.retries ?? [];
@@ -213,8 +210,3 @@ function FailureTable({ one }) {
           <td class="wide">${item.remedy !== 'nothing' && html`${large(item.what_to_do)} <${Remedies} item=${item} one=${one} />`}</td></tr>`)}</tbody></table>`}
     ${retries.length > 0 && html`<p class="pad muted small">Tried again ${several(one.retried, 'time')}, because of: ${retries.map((/** @type {any} */ item) => `${item.meaning || item.code} (${count(item.messages)})`).join('; ')}.</p>`}`;
 }
-
-/** @param {{ one: Campaign }} props */
-const FailureCard = ({ one }) => html`<section class="card table-card"><h2>Failures</h2><${FailureTable} one=${one} /></section>`;
-/** @param {{ one: Campaign }} props */
-const Failures = ({ one }) => html`<section class="card table-card"><${FailureTable} one=${one} /></section>`;

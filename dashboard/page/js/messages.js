@@ -5,7 +5,7 @@ import { useAnswer } from './data.js';
 import { count, large, moment, when } from './format.js';
 import { html, useEffect, useState } from './lib.js';
 import { go, route, to } from './router.js';
-import { GROUPS, STATES, sum } from './states.js';
+import { FAILED, GROUPS, STATES, sum } from './states.js';
 import { Dialog, Empty, Failed, Icon, Loading, Sentence, StateName } from './ui.js';
 
 /** @typedef {import('./types.js').Row} Row */
@@ -99,7 +99,7 @@ export function MessageDialog({ id, close }) {
 }
 
 const OPEN = ['queued', 'in_flight', 'delayed', 'in_doubt'];
-const BAD = ['undelivered', 'rejected', 'failed', 'unconfirmed', 'missing'];
+const BAD = [...FAILED, 'unconfirmed', 'missing'];
 
 /** Sentences that the steps and the facts tell already. */
 const TOLD = new RegExp(`^((after )?attempt \\d|(${Object.keys(STATES).join('|')})\\b|(receipt|api|http|request|local)\\b|its purpose|the provider calls it|last posted|it was charged)`);

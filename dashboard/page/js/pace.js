@@ -40,10 +40,10 @@ export function Repace({ one, close }) {
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const path = `/v1/campaigns/${one.id}`;
-    const { rate, weight, at, spread } = pace;
+    const { send_at, ...body } = { ...paceOf(pace), ...(pace.weight && { weight: Number(pace.weight) }) };
     try {
-      if (rate || weight || spread) await ask(path, { method: 'PATCH', body: { ...(spread ? { spread } : rate && { rate: Number(rate) }), ...(weight && { weight: Number(weight) }) } });
-      if (at) await ask(`${path}/schedule`, { method: 'POST', body: { send_at: instant(at) } });
+      if (Object.keys(body).length) await ask(path, { method: 'PATCH', body });
+      if (send_at) await ask(`${path}/schedule`, { method: 'POST', body: { send_at } });
       say('Changed.');
       close();
     } catch (refused) {

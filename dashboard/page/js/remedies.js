@@ -36,7 +36,7 @@ export function actsOn(item, status) {
   return acts.filter((act) => can[act]);
 }
 
-/** The code of a failure, as a retry takes it. @param {Failure} item */
+/** As the API selects it. @param {Failure} item */
 const codeOf = (item) => `${item.origin}.${item.code ?? 0}`;
 
 /** @param {{ item: Failure, one: Campaign }} props */

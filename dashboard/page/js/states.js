@@ -23,13 +23,20 @@ export const STATES = {
   missing: ['Missing', 'It is nowhere to be found: run sendmany campaign verify.'],
 };
 
+/** States of what the provider took, of what reached a handset, and of what did not arrive. @type {State[]} */
+export const SENT = ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted'];
+/** @type {State[]} */
+export const REACHED = ['delivered', 'read'];
+/** @type {State[]} */
+export const FAILED = ['undelivered', 'rejected', 'failed'];
+
 /** Groups without overlap: they add up to the recipients.
  * @type {{ key: string, name: string, states: State[] }[]} */
 export const GROUPS = [
   { key: 'read', name: 'Read', states: ['read'] },
   { key: 'delivered', name: 'Delivered', states: ['delivered'] },
   { key: 'way', name: 'Sent, no receipt yet', states: ['delivered_to_operator', 'forwarded', 'accepted'] },
-  { key: 'failed', name: 'Not delivered', states: ['undelivered', 'rejected', 'failed'] },
+  { key: 'failed', name: 'Not delivered', states: FAILED },
   { key: 'unconfirmed', name: 'Unconfirmed', states: ['unconfirmed'] },
   { key: 'skipped', name: 'Not sent', states: ['skipped', 'cancelled'] },
   { key: 'waiting', name: 'Waiting', states: ['queued', 'in_flight', 'delayed', 'in_doubt'] },
@@ -38,7 +45,7 @@ export const GROUPS = [
 /** What one reads beside the bar of a campaign.
  * @type {{ key: string, name: string, states: State[] }[]} */
 export const BRIEF = [
-  { key: 'sent', name: 'sent', states: ['read', 'delivered', 'delivered_to_operator', 'forwarded', 'accepted'] },
+  { key: 'sent', name: 'sent', states: SENT },
   ...GROUPS.slice(3).map((one) => ({ ...one, name: one.name.toLowerCase() })),
 ];
 

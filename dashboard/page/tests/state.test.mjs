@@ -199,6 +199,14 @@ test('a draft that is opened is not changed by that, and only what was changed i
   assert.deepEqual(setOnly({ a: null, b: 0 }), { b: 0 });
 });
 
+test('a pace that is taken out of a draft is reset', () => {
+  const form = formOf({ name: 'Spring', options: { message: {}, spread: true, rate: 5 } });
+  const changed = (pace) => changesOf({ ...form, pace: { ...form.pace, ...pace } }, {});
+  const [kept, takenOut] = [changed({}), changed({ spread: false })];
+  assert.deepEqual([form.pace.spread, kept.rate, kept.spread], [true, null, true]);
+  assert.deepEqual([takenOut.rate, takenOut.spread], [5, null]);
+});
+
 test('what can be done about a failure follows its remedy, the scopes of the token, and the state of the campaign', async () => {
   const { actsOn } = await import('../js/remedies.js');
   const as = (scopes, item, status = 'finished') => {

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
 
+from fastapi import Query
 from pydantic import Field
 
 from chatapps.messages import MessageError
@@ -15,8 +16,11 @@ from producer.campaigns.trial import MOST_NUMBERS
 from sendmany.api.uploads.multipart import FormError, PartBegins, PartEnds, PartEvent
 
 MOST_FORM_BYTES: Final = 256 * 1024
-
-
+Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
+CSV_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+}
 To = Annotated[
     list[Annotated[str, Field(max_length=200)]],
     Field(min_length=1, max_length=MOST_NUMBERS, description="Numbers with `+`, or user ids."),

@@ -1,6 +1,5 @@
 """`sendmany campaign retry|add`: retries a campaign, and adds recipients."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +30,7 @@ from sendmany.cli.options import (
     read_options,
 )
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import at_terminal, print_json, say, show
 from sendmany.console.progress import Meter, loading_note
 from store.lanes.lane import Lane, LaneStatus
 
@@ -97,7 +96,7 @@ def retry(
     if not yes:
         if not found.people and not found.child:
             raise InputError(f'No message of "{lane.name}" is to be sent again')
-        if not _at_terminal():
+        if not at_terminal():
             raise InputError(f"Nothing was sent to {_people(found.people)}. Say --yes to send")
         typer.confirm(f'Send "{found.name}"?', abort=True, err=True)
     with Meter("Loading") as meter:
@@ -190,10 +189,6 @@ def _tell_added(lane: Lane, done: Added, *, as_json: bool, columns: str = "") ->
         show(f"{rows} cannot be used: correct {listed}, and add that file.")
     if done.lane.status is LaneStatus.PAUSED:
         show("It is paused: nothing is sent until it is resumed.")
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _people(n: int) -> str:

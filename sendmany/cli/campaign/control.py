@@ -1,6 +1,5 @@
 """`sendmany campaign pause|resume|cancel`."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ from producer.errors import InputError
 from producer.wake import call_workers
 from sendmany.cli.options import At, FinishBy, Json, Name, Rate, Spread, Weight, Whose, lane_called
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import at_terminal, print_json, say, show
 from store.access.audit import audited
 from store.lanes.lane import LaneStatus, find_lane, move_lane, rate_out, read_counts, still_open
 
@@ -139,7 +138,7 @@ def cancel(
 
     Example: `sendmany campaign cancel "Spring sale" --yes`
     """
-    if not yes and sys.stdin.isatty():
+    if not yes and at_terminal():
         typer.confirm(f'Cancel "{name}"? What has not gone out never will', abort=True, err=True)
     _move(
         name,

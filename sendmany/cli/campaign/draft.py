@@ -1,8 +1,7 @@
 """`sendmany campaign create|edit|delete|clone`: drafts."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ from producer.layout import read_map
 from sendmany.cli.campaign.launch import OF_THE_COMMAND, launch
 from sendmany.cli.options import Json, Name, Whose, lane_called, listed, takes_options_of
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, show
+from sendmany.console.output import at_terminal, print_json, show
 from store.client import Store
 from store.lanes.drafts import delete_draft
 from store.lanes.lane import Lane
@@ -92,11 +91,8 @@ def edit_campaign(
     with _option_errors():
         if rename:
             changes["name"] = rename
-        if text is None:
-            lane = edit(store, settings, lane, changes)
-        else:
-            with text.opened() as stream:
-                lane = edit(store, settings, lane, changes, stream)
+        with text.opened() if text else nullcontext() as stream:
+            lane = edit(store, settings, lane, changes, stream)
     _tell(store, settings, lane, "is changed", as_json=as_json)
 
 
@@ -112,7 +108,7 @@ def delete(
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    if not yes and sys.stdin.isatty():
+    if not yes and at_terminal():
         typer.confirm(f'Delete "{lane.name}"?', abort=True, err=True)
     delete_draft(store, lane)
     if as_json:

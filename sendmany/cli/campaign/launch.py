@@ -1,6 +1,5 @@
 """`sendmany campaign launch`."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +24,8 @@ from dashboard.explain import (
 from producer.campaigns.canary import read_canary
 from producer.campaigns.draft import prepared_draft
 from producer.campaigns.exclusions import read_exclusions
-from producer.campaigns.launch import Launch, Launched, Loading, Prepared, check, run
+from producer.campaigns.launch import Launch, Launched, Prepared, check, run
+from producer.campaigns.load import Loaded
 from producer.campaigns.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
 from producer.campaigns.schedule import read_finish, read_rate, read_start, why_late
@@ -51,7 +51,7 @@ from sendmany.cli.options import (
     read_options,
 )
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import at_terminal, print_json, say, show
 from sendmany.console.progress import Meter, loading_note
 from sendmany.doctor.provider_probe import probe
 from store.client import Store
@@ -300,11 +300,6 @@ def launch(
         watch_lane(store, launched.lane.id, as_json=as_json)
 
 
-def at_terminal() -> bool:
-    """True when a person can be asked."""
-    return sys.stdin.isatty()
-
-
 def launch_of(settings: Settings, **options: Any) -> Launch:
     """The launch of a command's options, with defaults from the settings."""
     policies = ("hold", "on_unconfirmed", "on_server_error", "settle_after", "window")
@@ -387,8 +382,8 @@ def warn(store: Store, prepared: Prepared) -> None:
     if launch.finish:
         account = load_settings().sub_accounts[launch.sub_account]
         start = launch.start.ms if launch.start else 0
-        late = why_late(account, prepared.file.estimated_rows(), launch.finish.ms, start)
-        say(f"Note: about {late}") if late else None
+        if late := why_late(account, prepared.file.estimated_rows(), launch.finish.ms, start):
+            say(f"Note: about {late}")
     if repeated := find_repeated(store, prepared.plan):
         say(f"Note: {repeated_sentence(repeated)}")
 
@@ -444,7 +439,7 @@ def _load(store: Store, prepared: Prepared) -> Launched:
     try:
         with Meter("Loading") as meter:
 
-            def progress(loading: Loading) -> None:
+            def progress(loading: Loaded) -> None:
                 note = loading_note(loading.duplicates, loading.invalid_rows)
                 meter.show(loading.rows, max(rows, loading.rows), note)
 

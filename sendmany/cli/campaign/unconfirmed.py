@@ -1,6 +1,5 @@
 """`sendmany campaign unconfirmed list|resend|close`: decisions about messages that ended in doubt."""
 
-import sys
 from collections import Counter
 from dataclasses import asdict
 from typing import Annotated
@@ -15,7 +14,7 @@ from producer.errors import InputError
 from producer.wake import call_workers
 from sendmany.cli.options import Json, Name, Whose, lane_called
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, show, show_table, table_of
+from sendmany.console.output import at_terminal, print_json, show, show_table, table_of
 from store.client import Store
 from store.errors import StoreUnavailable
 from store.lanes.lane import Lane, LaneStatus
@@ -96,7 +95,7 @@ def close(
     """
     store = connect(load_settings())
     lane = lane_called(store, name, sub_account)
-    if not yes and _at_terminal() and (what := in_doubt(_count(store, lane))):
+    if not yes and at_terminal() and (what := in_doubt(_count(store, lane))):
         typer.confirm(f"Let {what} rest? None can be sent again then", abort=True, err=True)
     said = _say(store, lane, Word.CLOSE)
     if as_json:
@@ -119,13 +118,9 @@ def _ask_to_resend(store: Store, lane: Lane) -> None:
     risk = (
         f"{in_doubt(found)}. {arrived:,} of them may have arrived: who has got one gets it twice."
     )
-    if not _at_terminal():
+    if not at_terminal():
         raise InputError(f'Nothing was sent. "{lane.name}" has {risk} Say --yes to send them again')
     typer.confirm(f'"{lane.name}" has {risk} Send them again?', abort=True, err=True)
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _say(store: Store, lane: Lane, word: Word) -> Redriven:

@@ -1,6 +1,5 @@
 """`sendmany person …`: shows and erases the data about one person."""
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Annotated
@@ -14,7 +13,7 @@ from producer.errors import InputError
 from sendmany.cli.options import Json, Region
 from sendmany.cli.recipients import recipient_of
 from sendmany.console.connection import connect
-from sendmany.console.output import print_json, say, show
+from sendmany.console.output import at_terminal, print_json, say, show
 from store.access.audit import entry, masked
 from store.people.forgotten import read_noted, see_that_secret
 from store.people.person import Person
@@ -65,7 +64,7 @@ def forget(
     store = connect(settings)
     secret = see_that_secret(settings.secret_key(), store.run(read_noted())[1])
     if not yes:
-        if not sys.stdin.isatty():
+        if not at_terminal():
             raise InputError(
                 "Nothing was erased. Say --yes to erase what is held about this person"
             )

@@ -1,6 +1,5 @@
 """`sendmany templates …`: the WhatsApp templates of a sub-account's number."""
 
-import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +20,7 @@ from dashboard.explain import several
 from producer.errors import InputError
 from sendmany.cli.options import Json, SubAccount
 from sendmany.cli.templates.preview import print_preview
-from sendmany.console.output import print_json, say, show, show_table, table_of
+from sendmany.console.output import at_terminal, print_json, say, show, show_table, table_of
 
 app = typer.Typer(
     help="Submit WhatsApp templates for review, preview them and show their status.",
@@ -119,7 +118,7 @@ def delete(
 
     Example: `sendmany templates delete spring_offer --yes`
     """
-    if not yes and sys.stdin.isatty():
+    if not yes and at_terminal():
         question = f'Delete "{name}"? Its name cannot be used again for about 30 days'
         typer.confirm(question, abort=True, err=True)
     settings = load_settings()

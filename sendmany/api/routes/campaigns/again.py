@@ -18,6 +18,7 @@ from producer.files.invalid_rows import InvalidRow
 from producer.layout import Layout, ReadOptions, read_map
 from producer.wake import SendWakeUp
 from sendmany.api.pagination import NameOrId
+from sendmany.api.uploads.form import CSV_BODY, Column
 from sendmany.api.uploads.launch import InvalidRowOut, http_errors, invalid_rows_out
 from sendmany.api.uploads.loader import load_while_receiving
 from store.access.places import Places
@@ -30,11 +31,6 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {"description": "The name is taken, it is cancelled, or another one is being loaded."},
     422: {"description": "No recipient is selected, or values are not kept; nothing is stored."},
-}
-_Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
-_CSV: Final[dict[str, Any]] = {
-    "required": True,
-    "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
 }
 _COUNTED: Final = tuple(str(row.state) for row in RECORD_STATES if row.counted)
 
@@ -137,16 +133,16 @@ def add_again(
         operation_id="add_recipients",
         summary="Add people to a campaign; they are stored during the upload",
         responses=_ANSWERS,
-        openapi_extra={"requestBody": _CSV},
+        openapi_extra={"requestBody": CSV_BODY},
     )
     async def recipients(
         campaign: NameOrId,
         request: Request,
         caller: Annotated[Token, send],
         map: Annotated[list[str] | None, Query(description=_MAP, max_length=100)] = None,
-        country_column: _Column = None,
-        encoding: _Column = None,
-        sheet: _Column = None,
+        country_column: Column = None,
+        encoding: Column = None,
+        sheet: Column = None,
         default_region: Annotated[str | None, Query(pattern=r"^[A-Z]{2}$")] = None,
     ) -> AddedOut:
         """The body is a CSV file with a header. People in the campaign already are left out. After an

@@ -3,7 +3,7 @@ operator's decision on messages in doubt."""
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from config.settings import Settings
@@ -15,6 +15,7 @@ from producer.campaigns.schedule import read_time, reschedule
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers
 from sendmany.api.errors import unprocessable
+from sendmany.api.pagination import NameOrId
 from sendmany.api.routes.campaigns.again import add_again
 from sendmany.api.routes.campaigns.drafts import add_drafts
 from sendmany.api.uploads.form import TestForm, form_schema
@@ -31,10 +32,6 @@ from store.threads import ThreadStore
 
 MOST_UPLOADS: Final = 8
 """Concurrent uploads; each holds a thread and some megabytes."""
-NameOrId = Annotated[
-    str,
-    Path(min_length=1, max_length=200, description="Name or id of a campaign, or id of a lane."),
-]
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {

@@ -1,10 +1,10 @@
 """`/v1/campaigns/…` of drafts: change, replace, plan, test, launch, clone, delete."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -37,14 +37,13 @@ from producer.errors import NotAgreed
 from producer.files.invalid_rows import InvalidRow
 from producer.wake import SendWakeUp
 from sendmany.api.pagination import NameOrId
-from sendmany.api.uploads.form import Row, To
+from sendmany.api.uploads.form import CSV_BODY, Column, Row, To
 from sendmany.api.uploads.launch import (
     LaunchedOut,
     LaunchStopped,
     TestOut,
     draft_answer,
     http_errors,
-    in_our_words,
     launched_out,
     plan_answer,
     send_tests,
@@ -65,14 +64,11 @@ from store.lanes.lane import (
     still_open,
 )
 
+T = TypeVar("T")
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "There is no such campaign, or it is not the caller's."},
     409: {"description": "It is no draft, was changed meanwhile, or the name is taken."},
     422: {"description": "It does not fit; nothing is changed."},
-}
-_CSV: Final[dict[str, Any]] = {
-    "required": True,
-    "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
 }
 _LIST: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -81,7 +77,6 @@ _LIST: Final[dict[int | str, dict[str, Any]]] = {
     },
     **_ANSWERS,
 }
-_Column = Annotated[str | None, Query(min_length=1, max_length=1000)]
 _CHANGES: Any = {
     name: (
         Annotated[one.annotation, *one.metadata, Field(description=one.description)] | None,
@@ -207,8 +202,8 @@ def add_drafts(
     def out(lane: Lane) -> DraftOut:
         return draft_answer(store, settings, lane)
 
-    async def in_thread(caller: Token, campaign: str, use: Any) -> Any:
-        def found() -> Any:
+    async def in_thread(caller: Token, campaign: str, use: Callable[[Lane], T]) -> T:
+        def found() -> T:
             return use(find_lane(store, campaign, caller.may_use))
 
         with uploads.place_for(caller), http_errors():
@@ -237,10 +232,10 @@ def add_drafts(
                 409, f"It is {lane.status}: only rate, spread, weight and finish_by can be changed."
             )
         with http_errors():
-            account, told = lane.sub_account, changes.get("rate")
-            if told is None and changes.get("spread") is False and lane.rate == SPREAD:
-                told = 0
-            rate = read_rate(settings, account, told, spread=changes.get("spread"))
+            rate, spread = changes.get("rate"), changes.get("spread")
+            if rate is None and spread is False and lane.rate == SPREAD:
+                rate = 0
+            rate = read_rate(settings, lane.sub_account, rate, spread=spread)
             finish = read_finish(changes.get("finish_by"), rate=rate)
             paced = set_pace(store, lane, rate, changes.get("weight"), finish)
         if paced is None:
@@ -264,14 +259,14 @@ def add_drafts(
         operation_id="replace_recipients",
         summary="Replace the recipients of a draft",
         responses=_ANSWERS,
-        openapi_extra={"requestBody": _CSV},
+        openapi_extra={"requestBody": CSV_BODY},
     )
     async def recipients(
         campaign: NameOrId,
         request: Request,
         caller: Annotated[Token, send],
-        encoding: _Column = None,
-        sheet: _Column = None,
+        encoding: Column = None,
+        sheet: Column = None,
     ) -> DraftOut:
         """The body is a CSV file with a header, or a workbook. Until it has come whole, the draft stays
         as it was."""
@@ -293,10 +288,9 @@ def add_drafts(
         caller: Annotated[Token, people],
         limit: Annotated[int, Query(ge=1, le=100)] = 5,
     ) -> RecipientsOut:
-        found: RecipientsOut = await in_thread(
+        return await in_thread(
             caller, campaign, lambda lane: first_recipients(store, settings, lane, limit)
         )
-        return found
 
     @router.get(
         "/{campaign}/invalid-rows",
@@ -306,7 +300,8 @@ def add_drafts(
         responses=_LIST,
     )
     def invalid_rows(campaign: NameOrId, caller: Annotated[Token, people]) -> StreamingResponse:
-        """Full numbers included. Mended, it can be added. An answer that is cut off is incomplete."""
+        """Full numbers included. Corrected, the list can be added as a further file. An answer that is
+        cut off is incomplete."""
         lane = find_lane(store, campaign, caller.may_use)
 
         def text() -> Generator[str]:
@@ -328,8 +323,7 @@ def add_drafts(
         def planned(lane: Lane) -> Plan:
             return plan_answer(plan_file(store, settings, prepared_draft(store, settings, lane)))
 
-        found: Plan = await in_thread(caller, campaign, planned)
-        return found
+        return await in_thread(caller, campaign, planned)
 
     @router.post(
         "/{campaign}/launch",
@@ -342,10 +336,7 @@ def add_drafts(
     ) -> LaunchedOut:
         """Without an answer, repeat the request: an interrupted launch continues, and no recipient is
         added twice."""
-        launched: LaunchedOut = await in_thread(
-            caller, campaign, partial(_launch, store, settings, body, wake)
-        )
-        return launched
+        return await in_thread(caller, campaign, partial(_launch, store, settings, body, wake))
 
     @router.post(
         "/{campaign}/test",
@@ -363,8 +354,7 @@ def add_drafts(
             filled = message_of_row(file.layout, prepared.message, file.records(), body.row)
             return send_tests(store, settings, wake, caller, body.to, launch, filled)
 
-        found: list[TestOut] = await in_thread(caller, campaign, sent)
-        return found
+        return await in_thread(caller, campaign, sent)
 
     @router.post(
         "/{campaign}/clone",
@@ -374,12 +364,10 @@ def add_drafts(
         responses=_ANSWERS,
     )
     async def clone_(campaign: NameOrId, body: CloneIn, caller: Annotated[Token, send]) -> DraftOut:
-        found: DraftOut = await in_thread(
-            caller,
-            campaign,
-            lambda lane: out(clone(store, settings, lane, body.name, missed=body.missed)),
-        )
-        return found
+        def cloned(lane: Lane) -> DraftOut:
+            return out(clone(store, settings, lane, body.name, missed=body.missed))
+
+        return await in_thread(caller, campaign, cloned)
 
 
 def _launch(
@@ -388,12 +376,12 @@ def _launch(
     prepared = prepared_draft(store, settings, lane, body.send_at)
     findings: list[Finding] = []
     if lane.status is LaneStatus.DRAFT:
-        planned = plan_file(store, settings, prepared)
+        planned = plan_answer(plan_file(store, settings, prepared))
         if stops(planned.problems) and not body.force:
             raise LaunchStopped(planned.problems)
         if why_not := planned.why_not(body.plan, accept_invalid=body.accept_invalid):
             raise NotAgreed(f"Nothing was launched: {why_not}")
-        warnings = [Finding(Severity.WARNING, "", in_our_words(one)) for one in planned.warnings]
+        warnings = [Finding(Severity.WARNING, "", one) for one in planned.warnings]
         findings = [*planned.problems, *warnings]
         prepared = replace(prepared, digest=planned.digest)
     listed: list[InvalidRow] = []

@@ -1,11 +1,13 @@
 """`GET|DELETE /v1/messages…`: status of single messages, and the end of those that still wait."""
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query
+from pydantic import BeforeValidator
 
 from config.sections import SubAccountId
 from config.settings import Settings
@@ -50,9 +52,22 @@ LOOKED_INTO_FOR_EACH: Final = 1
 Campaign = Annotated[
     str | None, Query(min_length=1, max_length=200, description="Name or id; else all campaigns.")
 ]
+
+
+def _as_a_day(text: Any) -> Any:
+    """Refuse the other forms that pydantic takes for a date, such as seconds since 1970."""
+    if isinstance(text, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        raise ValueError("write the day as 2026-12-03")
+    return text
+
+
 Day = Annotated[
     date | None,
-    Query(alias="date", description="A day in UTC, as 2026-12-03: its single messages."),
+    BeforeValidator(_as_a_day),
+    Query(
+        alias="date",
+        description="A day in UTC, as 2026-12-03: its single messages.",
+    ),
 ]
 Whose = Annotated[
     SubAccountId | None,

@@ -33,7 +33,7 @@ def launch(tmp_path: Path) -> Launch:
     rows = "".join(f"+44740000000{n},Ann\n" for n in range(10))
     people.write_text(f"msisdn,name\n{rows}GB.1349120865530274,Bob\n")
     message.write_text(json.dumps({"type": "text", "content": {"text": "Ahoy {{name}}"}}))
-    return Launch("First", people, message, "Shop")
+    return Launch("First", "Shop", people, message)
 
 
 @pytest.fixture

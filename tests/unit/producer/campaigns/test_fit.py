@@ -28,7 +28,7 @@ def prepared(tmp_path: Path) -> Prepared:
     people, message = tmp_path / "people.csv", tmp_path / "message.json"
     people.write_text("msisdn,name\n+447700900123,Ana\n")
     message.write_text(json.dumps({"type": "text", "content": {"text": "Ahoy {{name}}"}}))
-    return check(Launch("Spring", people, message, "Shop"))
+    return check(Launch("Spring", "Shop", people, message))
 
 
 def test_a_provider_that_cannot_be_reached_is_a_warning(prepared: Prepared) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from producer.campaigns.launch import Launch, Loading, Prepared, check, run
+from producer.campaigns.launch import Launch, Prepared, check, run
+from producer.campaigns.load import Loaded
 from producer.errors import InputError
 from producer.layout import ReadOptions
 from store.client import Call, Store
@@ -44,7 +45,7 @@ def launch(tmp_path: Path) -> Launch:
     recipients.write_text("msisdn,name\n" + "".join(rows))
     message = tmp_path / "message.json"
     message.write_text(json.dumps({"type": "text", "content": {"text": "Hello {{name}}"}}))
-    return Launch("Spring Sale", recipients, message, "Shop")
+    return Launch("Spring Sale", "Shop", recipients, message)
 
 
 def lines_of(store: Store, lane: Lane) -> list[bytes]:
@@ -90,9 +91,9 @@ def test_rejects_are_written_with_their_lines(store: Store, launch: Launch) -> N
 def test_a_launch_that_was_killed_goes_on_with_exactly_what_is_missing(
     store: Store, launch: Launch, chunks: int
 ) -> None:
-    seen: list[Loading] = []
+    seen: list[Loaded] = []
 
-    def die(progress: Loading) -> None:
+    def die(progress: Loaded) -> None:
         seen.append(progress)
         if len(seen) == chunks:
             raise KilledError
@@ -150,14 +151,14 @@ def test_an_unknown_column_stops_the_launch_before_anything_is_stored(
 def test_nothing_may_be_claimed_until_the_file_has_ended(store: Store, launch: Launch) -> None:
     statuses: list[LaneStatus] = []
     prepared: Prepared = check(launch)
-    run(store, prepared, Wakes(), lambda at: statuses.append(find_lane(store, at.lane).status))
+    run(store, prepared, Wakes(), lambda _: statuses.append(find_lane(store, launch.name).status))
     assert set(statuses) == {LaneStatus.LOADING}
 
 
 def test_sending_while_loading_lifts_that(store: Store, launch: Launch) -> None:
     statuses: list[LaneStatus] = []
     early = check(replace(launch, send_while_loading=True))
-    run(store, early, Wakes(), lambda at: statuses.append(find_lane(store, at.lane).status))
+    run(store, early, Wakes(), lambda _: statuses.append(find_lane(store, launch.name).status))
     assert set(statuses) == {LaneStatus.SENDING}
 
 
@@ -285,9 +286,9 @@ def test_blank_rows_are_neither_rows_nor_in_the_way_of_a_launch_that_goes_on(
 ) -> None:
     text = launch.recipients.read_text().replace("Name 999\n", "Name 999\n,\n\n ,\n")
     launch.recipients.write_text(f"{text},,\n;;\n")
-    seen: list[Loading] = []
+    seen: list[Loaded] = []
 
-    def die(progress: Loading) -> None:
+    def die(progress: Loaded) -> None:
         seen.append(progress)
         raise KilledError
 

@@ -50,7 +50,7 @@ def launch(tmp_path: Path) -> Launch:
     people, message = tmp_path / "people.csv", tmp_path / "message.json"
     people.write_text(ROWS)
     message.write_text(json.dumps(TEXT))
-    return Launch("Spring", people, message, "Shop")
+    return Launch("Spring", "Shop", people, message)
 
 
 def plan(store: Store, launch: Launch, settings: Settings = SETTINGS, **options: Any) -> Plan:

@@ -40,7 +40,7 @@ def prepared(people: Path, message: dict[str, Any], **odd: str) -> Prepared:
     people.write_text("msisdn,name,code\n" + "\n".join(rows.values()) + "\n")
     file = people.with_name("message.json")
     file.write_text(json.dumps(message))
-    return check(Launch("Spring", people, file, "Shop"))
+    return check(Launch("Spring", "Shop", people, file))
 
 
 def test_messages_that_are_well_give_no_findings(people: Path) -> None:

@@ -61,7 +61,7 @@ def launch(tmp_path: Path) -> Launch:
     (tmp_path / "people.csv").write_text("msisdn,name,city,segment\n" + "".join(rows))
     (tmp_path / "message.json").write_text(json.dumps(MESSAGE))
     files = tmp_path / "people.csv", tmp_path / "message.json"
-    return Launch("Spring", *files, "Shop", keep=("Segment",))
+    return Launch("Spring", "Shop", *files, keep=("Segment",))
 
 
 def sent(store: Store, lane: str, ends: dict[int, Any] = ENDS) -> Lane:

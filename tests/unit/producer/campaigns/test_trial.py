@@ -18,7 +18,7 @@ def launch(tmp_path: Path) -> Launch:
     people, message = tmp_path / "people.csv", tmp_path / "message.json"
     people.write_text(PEOPLE)
     message.write_text(json.dumps({"type": "text", "content": {"text": "Ahoy {{name}}"}}))
-    return Launch("Spring", people, message, "Shop")
+    return Launch("Spring", "Shop", people, message)
 
 
 @pytest.mark.parametrize(("line", "name"), [(None, "Ann"), (3, "Ann"), (4, "Bob")])

@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from sendmany.cli import application
-from sendmany.cli.campaign.launch import at_terminal
-from sendmany.console.output import print_json
+from sendmany.console.output import at_terminal, print_json
 from tests.unit.sendmany.cli.one_command import run
 
 

@@ -31,7 +31,7 @@ def lane(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
     (tmp_path / "people.csv").write_text(FILE)
     (tmp_path / "m.json").write_text('{"type": "text", "content": {"text": "Hi {{name}}"}}')
     files = tmp_path / "people.csv", tmp_path / "m.json"
-    id_ = run(store, check(Launch("Spring", *files, "Shop")), lambda: None).lane.id
+    id_ = run(store, check(Launch("Spring", "Shop", *files)), lambda: None).lane.id
     claim = given.claim(store, id_)
     what = given.ended(State.DELIVERED, claim.jobs[2:])
     for job, doubt in zip(claim.jobs[:2], (False, True), strict=True):
@@ -63,7 +63,7 @@ def test_a_program_has_to_say_yes_and_a_person_is_asked(
     store: Store, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(campaign("retry", "Spring").exception, InputError)
-    monkeypatch.setattr("sendmany.cli.campaign.again._at_terminal", lambda: True)
+    monkeypatch.setattr("sendmany.cli.campaign.again.at_terminal", lambda: True)
     assert campaign("retry", "Spring", types="n\n").exit_code == 1
     assert find_lane(store, lane.id).children == ()
     done = campaign("retry", "Spring", "--as", "Again", types="y\n")

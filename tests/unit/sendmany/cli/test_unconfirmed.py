@@ -34,7 +34,7 @@ class Desk:
 
     def sit_down(self) -> None:
         """From now on a person is there to be asked."""
-        self._patch.setattr("sendmany.cli.campaign.unconfirmed._at_terminal", lambda: True)
+        self._patch.setattr("sendmany.cli.campaign.unconfirmed.at_terminal", lambda: True)
 
     def run(self, *words: str, types: str = "") -> Result:
         return CliRunner().invoke(app, ["campaign", *words], input=types)

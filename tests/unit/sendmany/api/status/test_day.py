@@ -173,8 +173,11 @@ async def test_a_day_and_a_number_are_two_questions(door: Door, query: dict[str,
     )
 
 
-async def test_a_day_that_is_none_is_refused(door: Door) -> None:
-    answer = await door.http.get("/v1/messages", params={"date": "3 December"})
+@pytest.mark.parametrize(
+    "day", ["3 December", "0", "1796277635", "2026-12-03T00:00:00", "2026-13-01"]
+)
+async def test_a_day_that_is_none_is_refused(door: Door, day: str) -> None:
+    answer = await door.http.get("/v1/messages", params={"date": day})
     assert (answer.status_code, answer.json()["problems"][0]["path"]) == (422, "query.date")
 
 
