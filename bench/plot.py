@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.course import Course, Scene
+from bench.model import Need
 from bench.output import PROCESSES
 from bench.results import RATES
 
@@ -78,6 +79,23 @@ def plot_courses(courses: Sequence[tuple[Scene, Course]], file: Path) -> None:
         axes.set_ylim(0, 2 * max(map(scene.capacity, range(scene.seconds))))
     figure.axes[0].set_ylabel("messages a second")
     figure.axes[0].legend()
+    _save(figure, file)
+
+
+def plot_needs(needs: Sequence[Need], file: Path) -> None:
+    """Cost and memory by messages a day."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    cost, memory = figure.subplots(1, 2)
+    for days in sorted({one.retention_days for one in needs}):
+        some = [one for one in needs if one.retention_days == days]
+        a_day = [one.messages_a_day for one in some]
+        cost.loglog(a_day, [one.euro_a_month for one in some], "o-", label=f"{days:g} days kept")
+        memory.loglog(a_day, [one.redis_gb for one in some], "o-", label=f"{days:g} days kept")
+    cost.set_title("euro a month")
+    memory.set_title("GB in Redis")
+    for axes in (cost, memory):
+        axes.set_xlabel("messages a day")
+        axes.legend()
     _save(figure, file)
 
 
