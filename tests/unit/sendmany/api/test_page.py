@@ -332,9 +332,10 @@ def test_the_page_knows_every_state_and_every_status() -> None:
     script = (PAGE / "js" / "states.js").read_text("utf-8")
     states = set(re.findall(r"^  (\w+): \['", script, re.MULTILINE))
     assert states == {*State, "missing"} - {State.TRIED}
-    grouped = re.findall(
-        r"states: \[([^\]]+)\]", script.partition("GROUPS = [")[2].partition("];")[0]
-    )
+    groups = script.partition("GROUPS = [")[2].partition("\n];")[0]
+    for name, value in re.findall(r"export const ([A-Z]+) = (\['[^\]]+\]);", script):
+        groups = groups.replace(f"states: {name} ", f"states: {value} ")
+    grouped = re.findall(r"states: \[([^\]]+)\]", groups)
     assert sorted(re.findall(r"\w+", " ".join(grouped))) == sorted(states - {"missing"})
     statuses = set(re.findall(r"^  (\w+): \{ name", script, re.MULTILINE))
     assert statuses == set(LaneStatus) - {LaneStatus.GONE}
