@@ -392,7 +392,7 @@ const tests = {
     await page.click('.failures >> text="Mend the message …"');
     await page.click('dialog >> text="Make the draft"');
     await page.waitForSelector('h1:text-is("Only who wrote mended")');
-    await page.waitForSelector('.chip:has-text("who got Only who wrote")');
+    await page.waitForSelector('.chip:has-text("who got only-who-wrote-")');
     await page.click('text="Check"');
     await page.waitForSelector('.ledger td:has-text("want no such messages") + td:text-is("2")');
     await page.click('text="Delete …"');
@@ -429,7 +429,7 @@ const tests = {
     const [button, switch_] = await Promise.all(['.head .button.primary', '.switch-corner'].map((one) => page.locator(one).boundingBox()));
     assert.ok(button.x + button.width <= switch_.x, 'the switch lies over the button New campaign');
     await page.click('.switch-corner >> text="Stop …"');
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('placeholder')), 'Wrong price in the offer');
+    await page.waitForFunction(() => document.activeElement?.getAttribute('placeholder') === 'Wrong price in the offer');
     await page.fill('dialog input[required]', 'wrong price');
     await accessible(page, 'the stop switch');
     await page.click('dialog button:has-text("Stop marketing")');
