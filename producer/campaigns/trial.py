@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from producer.campaigns.message_file import CampaignMessage
-from producer.campaigns.plan import rendered
+from producer.campaigns.plans.previews import rendered
 from producer.errors import BadRow, InputError
 from producer.files.csv_reader import Record
 from producer.files.rows import RowPacker

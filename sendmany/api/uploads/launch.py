@@ -25,7 +25,7 @@ from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.form import CampaignForm, upload_of
 from producer.campaigns.launch import Launch
 from producer.campaigns.message_file import refuse_ours
-from producer.campaigns.plan import Plan, plan_upload, repeated_sentence
+from producer.campaigns.plans.plan import Plan, plan_upload, repeated_sentence
 from producer.campaigns.preflight import findings_about, stops, warn_of_windows
 from producer.campaigns.schedule import why_late
 from producer.campaigns.trial import message_of_row, take_tests

@@ -26,7 +26,7 @@ from producer.campaigns.draft import prepared_draft
 from producer.campaigns.exclusions import read_exclusions
 from producer.campaigns.launch import Launch, Launched, Prepared, check, run
 from producer.campaigns.load import Loaded
-from producer.campaigns.plan import Plan, plan_file, repeated_sentence
+from producer.campaigns.plans.plan import Plan, plan_file, repeated_sentence
 from producer.campaigns.preflight import findings_of, stops, warn_of_windows
 from producer.campaigns.schedule import read_finish, read_rate, read_start, why_late
 from producer.errors import InputError, NotAgreed

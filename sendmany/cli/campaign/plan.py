@@ -8,7 +8,7 @@ import typer
 
 from config.settings import load_settings
 from dashboard.explain import several
-from producer.campaigns.plan import Plan, plan_file
+from producer.campaigns.plans.plan import Plan, plan_file
 from sendmany.cli.campaign.launch import launch, prepared_of, tell_findings
 from sendmany.cli.options import Json, takes_options_of
 from sendmany.console.output import pairs_table, print_json, say, show, show_table

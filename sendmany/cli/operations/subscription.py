@@ -75,7 +75,7 @@ def add(
             return
         if format is Format.SLACK:
             show(f"{one.id}")
-            say("It is not signed: whoever knows its address can post there.")
+            say("Its requests carry no signature: keep its address secret.")
             return
         show(f"{one.id}  {secret}")
         say("Keep the secret: it is not shown again. It checks signatures of Standard Webhooks.")

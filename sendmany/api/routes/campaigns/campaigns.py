@@ -10,7 +10,7 @@ from config.settings import Settings
 from dashboard.schemas import moment_out
 from producer.campaigns.draft import DraftOut
 from producer.campaigns.form import CampaignForm
-from producer.campaigns.plan import Plan
+from producer.campaigns.plans.plan import Plan
 from producer.campaigns.schedule import read_time, reschedule
 from producer.errors import InputError
 from producer.wake import SendWakeUp, call_workers

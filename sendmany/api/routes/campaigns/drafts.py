@@ -28,7 +28,7 @@ from producer.campaigns.draft import (
 )
 from producer.campaigns.form import CampaignForm, CampaignName
 from producer.campaigns.launch import run
-from producer.campaigns.plan import Plan, plan_file
+from producer.campaigns.plans.plan import Plan, plan_file
 from producer.campaigns.preflight import stops
 from producer.campaigns.schedule import read_finish, read_rate, set_pace, why_late
 from producer.campaigns.trial import message_of_row

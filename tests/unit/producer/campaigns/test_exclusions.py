@@ -10,7 +10,7 @@ from config.sections import SubAccount
 from config.settings import Settings
 from producer.campaigns.exclusions import MOST_EXCLUSIONS, read_exclusions
 from producer.campaigns.launch import Launch, check, run
-from producer.campaigns.plan import plan_file
+from producer.campaigns.plans.plan import plan_file
 from producer.errors import InputError
 from producer.layout import ReadOptions
 from store.client import Store

@@ -1,26 +1,21 @@
 """Plans a launch: reads the rows like a launch, and writes nothing."""
 
-import csv
-import json
 import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
 from chatapps.preflight import Finding, Severity
 from chatapps.rendering.compiled import CompiledContent
 from chatapps.service_window import content_needs_window
-from chatapps.templates import RegisteredTemplate, fill
 from config.quiet_hours import check_hours
 from config.settings import Settings
 from producer.campaigns.agreement import Options, RowsSum, changed, digest_of, too_many_invalid
@@ -29,10 +24,11 @@ from producer.campaigns.deduplication import SeenRecipients
 from producer.campaigns.launch import Prepared
 from producer.campaigns.load import without_forgotten
 from producer.campaigns.message_file import CampaignMessage
+from producer.campaigns.plans.cost import Cost, CountryShare, cost_of, read_prices
+from producer.campaigns.plans.previews import LongestValue, Preview, longest_values, previews_of
 from producer.campaigns.preflight import (
     MOST_ROWS,
     Sampler,
-    SampleRow,
     check_rows,
     findings_about,
     pack_sample,
@@ -41,9 +37,8 @@ from producer.campaigns.preflight import (
 from producer.campaigns.schedule import why_late
 from producer.campaigns.upload import Upload, begin
 from producer.errors import InputError
-from producer.files.csv_reader import Position, Record, opened
+from producer.files.csv_reader import Position, Record
 from producer.files.invalid_rows import InvalidRow
-from producer.files.phone_numbers import mask
 from producer.files.rows import CHUNK_ROWS, Chunk, RowPacker, cut_chunks
 from producer.files.stream import ArrivingFile
 from producer.forgotten import ForgottenPeople
@@ -66,7 +61,6 @@ EXAMPLES = 5
 """Example rows per reason."""
 REASONS = 50
 """Distinct reasons; the others are summed up."""
-PREVIEWS = 3
 DAY = 86_400
 _FIGURES = re.compile(r"\d[\d,]*")
 
@@ -94,49 +88,6 @@ class InvalidRows(BaseModel):
     max_share: float  # a launch with more of them needs `accept_invalid`
     too_many: bool  # they are more
     by_reason: list[InvalidReason]  # most frequent first
-
-
-class CountryShare(BaseModel):
-    """Recipients of one country."""
-
-    country: str  # two letters; empty: user ids
-    recipients: int
-    messages: int
-
-
-class Amount(BaseModel):
-    """Cost in one currency."""
-
-    currency: str
-    amount: float
-
-
-class Cost(BaseModel):
-    """An estimate from the operator's prices."""
-
-    amounts: list[Amount]
-    unpriced: int  # messages without a price
-
-
-class LongestValue(BaseModel):
-    """The longest value of a placeholder."""
-
-    column: str
-    line: int
-    length: int
-    value: str
-
-
-class Preview(BaseModel):
-    """A message as displayed."""
-
-    line: int
-    to: str  # most digits masked
-    header: str
-    text: str
-    footer: str
-    buttons: list[str]
-    message: dict[str, Any]  # as it is sent, without the recipient
 
 
 class Later(BaseModel):
@@ -262,7 +213,7 @@ def plan_rows(
         SettingsError: the API key cannot be read.
     """
     content, account = message.content, options.sub_account
-    price_list = _read_prices(prices or settings.campaigns.prices)
+    price_list = read_prices(prices or settings.campaigns.prices)
     registry, template_name = store.run(read_registry(account)), template_named(content)
     purpose = campaign_purpose(registry, template_name, options.purpose) or Purpose.MARKETING
     packer = RowPacker(layout, content.columns, message.rules, keep)
@@ -321,9 +272,9 @@ def plan_rows(
         country_column=layout.country_column,
         columns=list(content.columns),
         countries=countries,
-        cost=price_list and _cost(price_list, countries, purpose),
-        longest=list(_longest(content, sample)),
-        previews=list(_previews(content, sample, template)),
+        cost=price_list and cost_of(price_list, countries, purpose),
+        longest=list(longest_values(content, sample)),
+        previews=list(previews_of(content, sample, template)),
         findings=[PlanFinding(severity=f.severity, path=f.path, message=f.text) for f in findings],
         warnings=[
             *_warnings(store, settings, options, content, source, tally),
@@ -548,117 +499,6 @@ def _countries(tally: _Tally) -> Iterator[CountryShare]:
         left_out[country] += tally.left_out[start]
     for country, n in recipients.most_common():
         yield CountryShare(country=country, recipients=n, messages=n - left_out[country])
-
-
-Prices = Mapping[tuple[str, str], tuple[Decimal, str]]
-"""Country (or `*`) and category → price of a message, currency."""
-
-
-def _read_prices(path: Path | None) -> Prices | None:
-    """The operator's prices; raises InputError."""
-    if path is None:
-        return None
-    prices: dict[tuple[str, str], tuple[Decimal, str]] = {}
-    with opened(path) as stream:
-        try:
-            rows = csv.DictReader(stream.read().decode("utf-8-sig").splitlines(), strict=True)
-            for row in rows:
-                country, category, price, currency = (
-                    (row.get(name) or "").strip()
-                    for name in ("country", "category", "price", "currency")
-                )
-                purpose, amount = Purpose(category.lower()), Decimal(price)
-                if not country or not currency or not amount.is_finite() or amount < 0:
-                    raise ValueError
-                prices[country.upper(), purpose] = (amount, currency.upper())
-        except (ValueError, InvalidOperation, csv.Error) as error:
-            raise InputError(
-                f"line {rows.line_num} is no price: a line is country,category,price,currency, such "
-                "as GB,marketing,0.0382,EUR, and the first line names these columns; * is any country"
-            ) from error
-    return prices
-
-
-def _cost(prices: Prices, countries: Iterable[CountryShare], purpose: Purpose) -> Cost:
-    amounts, unpriced = dict[str, Decimal](), 0
-    for share in countries:
-        price = prices.get((share.country, purpose)) or prices.get(("*", purpose))
-        if price is None:
-            unpriced += share.messages
-        else:
-            amounts[price[1]] = amounts.get(price[1], Decimal()) + price[0] * share.messages
-    told = [Amount(currency=one, amount=float(amount)) for one, amount in sorted(amounts.items())]
-    return Cost(amounts=told, unpriced=unpriced)
-
-
-def _values(row: SampleRow) -> list[str]:
-    return [json.loads(b'"%b"' % value) for value in row.job.split(b"\t")[1:]]
-
-
-def _longest(content: CompiledContent, sample: Sequence[SampleRow]) -> Iterator[LongestValue]:
-    found = [(row.line, _values(row)) for row in sample]
-    for place, column in enumerate(content.columns):
-        if found:
-            line, values = max(found, key=lambda one: len(one[1][place]))
-            value = values[place]
-            yield LongestValue(column=column, line=line, length=len(value), value=value)
-
-
-def rendered(content: CompiledContent, jobs: Sequence[bytes]) -> list[dict[str, Any]]:
-    """The messages of jobs as they are sent, without their people."""
-    body = json.loads(
-        content.renderer("plan").render("plan", [(n, 1, job) for n, job in enumerate(jobs)])
-    )
-    own = ("user", "clientMessageId")
-    return [
-        {**body.get("template", {}), **{k: v for k, v in message.items() if k not in own}}
-        for message in body["messages"]
-    ]
-
-
-def _previews(
-    content: CompiledContent, sample: Sequence[SampleRow], template: RegisteredTemplate | None
-) -> Iterator[Preview]:
-    """The first row, the one with the longest values, and the last."""
-    if not sample:
-        return
-    longest = max(range(len(sample)), key=lambda place: len(sample[place].job))
-    places = list(dict.fromkeys([0, longest, len(sample) - 1, *range(len(sample))]))[:PREVIEWS]
-    rows = [sample[place] for place in sorted(places)]
-    for row, message in zip(rows, rendered(content, [row.job for row in rows]), strict=True):
-        yield Preview(
-            line=row.line,
-            to=mask(row.job.partition(b"\t")[0].decode()),
-            message=message,
-            **_seen(message["content"], template),
-        )
-
-
-def _seen(content: Mapping[str, Any], template: RegisteredTemplate | None) -> dict[str, Any]:
-    """The displayed content: the whole registered template, or the message's text."""
-    if template is None:
-        told = content.get("text") or content.get("caption") or content.get("body", "")
-        text = told.get("text", "") if isinstance(told, Mapping) else str(told)
-        return {"header": "", "text": text, "footer": "", "buttons": []}
-    given = (content.get("template") or {}).get("components") or ()
-    values = {
-        str(part.get("type", "")).upper(): [
-            str(parameter.get("text") or parameter.get("url") or parameter.get("type", ""))
-            for parameter in part.get("parameters") or ()
-        ]
-        for part in given
-    }
-
-    def filled(kind: str) -> str:
-        part = template.part(kind)
-        return fill(part.text or part.format, values.get(kind, ())) if part else ""
-
-    return {
-        "header": filled("HEADER"),
-        "text": filled("BODY"),
-        "footer": filled("FOOTER"),
-        "buttons": [button.text or button.type for button in template.buttons],
-    }
 
 
 def _warnings(

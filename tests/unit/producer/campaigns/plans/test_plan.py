@@ -17,7 +17,7 @@ from producer.campaigns import preflight
 from producer.campaigns.add import add_people
 from producer.campaigns.draft import _options_of_campaign
 from producer.campaigns.launch import Launch, check, run
-from producer.campaigns.plan import Plan, plan_file, plan_upload
+from producer.campaigns.plans.plan import Plan, plan_file, plan_upload
 from producer.campaigns.schedule import read_start
 from producer.campaigns.upload import Upload
 from producer.errors import InputError, NotAgreed
