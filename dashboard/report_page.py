@@ -54,7 +54,8 @@ def report_page(store: Store, lane_id: str) -> str:
         ("Started", iso(lane.started_at / 1000)),
         ("Ended", iso(lane.finished_at / 1000) or "not yet"),
         ("Recipients", count(lane.next_index)),
-        ("Left out", f"{count(lane.duplicates)} duplicates, {count(lane.invalid_rows)} invalid rows"),
+        ("Left out", f"{count(lane.duplicates)} duplicates, {count(lane.invalid_rows)} invalid rows, "
+         f"{count(lane.excluded)} excluded"),
         *((one.name.capitalize().replace("_", " "), _people(now, one)) for one in Feedback),
     ]  # fmt: skip
     failures = [

@@ -193,9 +193,9 @@ def list_messages(
         print_json([one.model_dump(mode="json") for one in found])
     elif found:
         columns = ("message", "number", "state", "since", "tag", "meaning")
-        show_table(table_of(columns, map(_row, found)))
+        show_table(table_of(columns, map(_row, found), ids="message"))
     else:
-        show("There is no such message.")
+        show(f"No single message of {on} matches.")
     if page.next is not None:
         say("There may be more: give a larger --limit.")
 

@@ -80,13 +80,17 @@ def pairs_table(rows: Iterable[tuple[str, str]], title: str | None = None) -> Ta
 
 
 def table_of(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numbers: Sequence[str] = (),
+    ids: str = "",
 ) -> Table:
-    """A table with a header; the columns named in `numbers` are right-aligned."""
+    """A table with a header; the columns named in `numbers` are right-aligned, and the one of `ids` is
+    never broken, so that an id can be copied."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         justify: Literal["right", "left"] = "right" if column in numbers else "left"
-        table.add_column(column, justify=justify, overflow="fold")
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column == ids)
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
     return table

@@ -56,7 +56,13 @@ def test_a_page_tells_funnel_failures_countries_and_opt_outs(store: Store) -> No
         "html", "meta", "title", "style", "h1", "h2", "p", "table", "tr", "th", "td", "meter"
     }  # fmt: skip
     assert EVIL in seen.text
-    for words in ("+44 GB", "+49 DE", "take these people off the list", "1 person (20.0 %)"):
+    for words in (
+        "+44 GB",
+        "+49 DE",
+        "0 excluded",
+        "take these people off the list",
+        "1 person (20.0 %)",
+    ):
         assert words in seen.text
     assert "7700900000" not in page
 

@@ -227,8 +227,11 @@ def test_the_command_lists_them_too(
     said = run(store, settings, monkeypatch, *day, "--state", "failed", "--sub-account", "shop")
     assert sent[1] in said.stdout
     assert sent[0] not in said.stdout
+    with monkeypatch.context() as narrow:
+        narrow.setenv("COLUMNS", "50")
+        assert sent[1] in run(store, settings, monkeypatch, *day).stdout, "an id is never broken"
     said = run(store, settings, monkeypatch, "--date", "2026-12-02")
-    assert said.stdout == "There is no such message.\n"
+    assert said.stdout == "No single message of 2026-12-02 matches.\n"
     said = run(store, settings, monkeypatch, "--date", "today")
     assert isinstance(said.exception, InputError)
     assert str(said.exception) == '"today" is no date: write 2026-12-03'
