@@ -57,27 +57,35 @@ class Meters(Tally):
         self._flushing = asyncio.Lock()
 
     async def flush(self, store: AsyncStore) -> None:
-        """Write the counts to the store; kept for later if it is away."""
+        """Write the counts to the store; kept for later if it is away. What an earlier flush could not
+        finish goes first, under its own number, then what was counted since."""
         async with self._flushing:
-            if not self._flying:
-                self._flying = {"": self.take(), **self._signals}
-                self._flying = {name: counts for name, counts in self._flying.items() if counts}
-                self._signals = {}
-                self._number += 1
-            if not self._flying:
-                return
-            by = (self._process, self._number)
-            calls = [
-                flush_signals(name, *by, counts) if name else flush_metrics(*by, counts)
-                for name, counts in self._flying.items()
-            ]
-            try:
-                async with asyncio.timeout(FLUSH_SECONDS):
-                    await store.run_all(calls)
-            except (StoreError, TimeoutError) as error:
-                log.debug("metrics_flush_failed", error=type(error).__name__)
-            else:
-                self._flying = {}
+            unfinished = bool(self._flying)
+            await self._fly(store)
+            if unfinished and not self._flying:
+                await self._fly(store)
+
+    async def _fly(self, store: AsyncStore) -> None:
+        """Write one numbered set of counts; the number makes it safe to repeat."""
+        if not self._flying:
+            self._flying = {"": self.take(), **self._signals}
+            self._flying = {name: counts for name, counts in self._flying.items() if counts}
+            self._signals = {}
+            self._number += 1
+        if not self._flying:
+            return
+        by = (self._process, self._number)
+        calls = [
+            flush_signals(name, *by, counts) if name else flush_metrics(*by, counts)
+            for name, counts in self._flying.items()
+        ]
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await store.run_all(calls)
+        except (StoreError, TimeoutError) as error:
+            log.debug("metrics_flush_failed", error=type(error).__name__)
+        else:
+            self._flying = {}
 
     # Called by the steps of a batch.
 

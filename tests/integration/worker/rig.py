@@ -18,7 +18,6 @@ from chatapps.responses import Answered, AnswerItem, BatchAnswer, ItemStatus, Re
 from config.sections import SubAccount
 from config.settings import Settings
 from store.client import AsyncStore, Call, Store, command
-from store.errors import StoreError
 from store.keys import SWEEP, lane_keys
 from store.lanes.lane import Lane, Policies, Priority, announce, find_lane, finish_loading
 from store.lanes.open import CampaignPlan, open_campaign, open_notifications
@@ -120,8 +119,8 @@ class WatchedStore(AsyncStore):
         super().__init__(AsyncStore.connect(url).client)
         self.ran: list[str] = []
         self.ran_together: list[str] = []  # in round trips of `run_all`
-        self.failures: dict[str, list[StoreError]] = {}  # script → errors of its next calls
-        self.after: dict[str, list[StoreError]] = {}  # the same, but the call takes effect first
+        self.failures: dict[str, list[BaseException]] = {}  # script → errors of its next calls
+        self.after: dict[str, list[BaseException]] = {}  # the same, but the call takes effect first
 
     async def run(self, call: Call[T]) -> T:
         name = call.script or str(call.args[0])

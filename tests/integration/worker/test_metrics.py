@@ -1,5 +1,6 @@
 """A worker's counters add up to the outcomes of its messages."""
 
+import asyncio
 import re
 from collections import Counter
 
@@ -158,6 +159,16 @@ async def test_what_a_store_that_is_away_does_not_take_comes_with_a_later_flush(
         await rig.deliver(rig.campaign(5, f"Campaign {i}"))
         await rig.meters.flush(rig.watched)
     assert (await counted(rig, OUTCOMES))["shop", "accepted", "none"] == 20
+
+
+async def test_one_flush_writes_what_a_cancelled_flush_left_and_what_came_since(rig: Rig) -> None:
+    """A loop that ends cancels its flush; the last flush of the process has to write everything."""
+    await rig.deliver(rig.campaign(5))
+    rig.watched.failures["flush_metrics"] = [asyncio.CancelledError()]
+    with pytest.raises(asyncio.CancelledError):
+        await rig.meters.flush(rig.watched)
+    await rig.deliver(rig.campaign(3, "Summer"))
+    assert (await counted(rig, OUTCOMES))["shop", "accepted", "none"] == 8
 
 
 async def test_a_loop_that_runs_flushes_by_itself(rig: Rig) -> None:
