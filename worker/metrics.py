@@ -1,7 +1,7 @@
 """Counters of this process for `/metrics`: kept in memory, flushed every second.
 
-Only flushed counts are shown, so a killed process loses at most a second. An unanswered flush is
-repeated with its number until it is answered; counts since then go with the next one.
+Only flushed counts are shown, so a killed process loses at most a second. Counts whose flush was not
+answered are written again under its number, then those since, by the same flush.
 """
 
 import asyncio
@@ -57,16 +57,15 @@ class Meters(Tally):
         self._flushing = asyncio.Lock()
 
     async def flush(self, store: AsyncStore) -> None:
-        """Write the counts to the store; kept for later if it is away. What an earlier flush could not
-        finish goes first, under its own number, then what was counted since."""
+        """Write the counts to the store; they are kept for the next flush if it is away."""
         async with self._flushing:
             unfinished = bool(self._flying)
-            await self._fly(store)
+            await self._write(store)
             if unfinished and not self._flying:
-                await self._fly(store)
+                await self._write(store)
 
-    async def _fly(self, store: AsyncStore) -> None:
-        """Write one numbered set of counts; the number makes it safe to repeat."""
+    async def _write(self, store: AsyncStore) -> None:
+        """Write one set of counts; its number makes it safe to repeat."""
         if not self._flying:
             self._flying = {"": self.take(), **self._signals}
             self._flying = {name: counts for name, counts in self._flying.items() if counts}
