@@ -18,6 +18,8 @@ TELLING_DIGITS: Final = 6
 """First digits that determine a number's country …"""
 _TELLING: Final = {1: 4, 7: 3}
 """… and fewer for these calling codes."""
+PLACE_DIGITS: Final = max(TELLING_DIGITS, TIMEZONE_LONGEST_PREFIX)
+"""First characters of a number that determine country and zones, if any do."""
 _known: Final[dict[str, str]] = {}
 """First digits → region, for calling codes of several countries: some 10,000 at most each."""
 
@@ -25,20 +27,31 @@ _known: Final[dict[str, str]] = {}
 def country_of_number(digits: str) -> str:
     """The region of an international number, or the main one of its calling code if the number does not
     determine it."""
+    return _region_of(digits)[0]
+
+
+def is_told_by_start(person: str) -> bool:
+    """True when all people whose first `PLACE_DIGITS` characters are these have one country and the same
+    zones."""
+    return not person.isdecimal() or _region_of(person)[1]
+
+
+def _region_of(digits: str) -> tuple[str, bool]:
+    """The region of a number, and whether its first digits determine it."""
     code = next(
         (n for end in (1, 2, 3) if (n := int(digits[:end])) in COUNTRY_CODE_TO_REGION_CODE), 0
     )
     regions = COUNTRY_CODE_TO_REGION_CODE.get(code, ("",))
     if len(regions) == 1:
-        return regions[0]
+        return regions[0], True
     start = digits[: _TELLING.get(code, TELLING_DIGITS)]
     if start not in _known:
         number = PhoneNumber(code, int(digits[len(str(code)) :]))
         region = region_code_for_number(number)
         if region is None:  # no number of any: the next one with these digits may be
-            return regions[0]
+            return regions[0], False
         _known[start] = region
-    return _known[start]
+    return _known[start], True
 
 
 def country_of(person: str) -> str:

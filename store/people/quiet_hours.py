@@ -16,12 +16,22 @@ from config.sections import QuietHours
 from store.client import Call, command, script_call, text
 from store.keys import QUIET_HOURS
 from store.lanes.lane import parse_fields
-from store.people.local_time import country_of, local_moment, moment_of, zone_named, zones_of
+from store.people.local_time import (
+    PLACE_DIGITS,
+    country_of,
+    is_told_by_start,
+    local_moment,
+    moment_of,
+    zone_named,
+    zones_of,
+)
 
 Kind = tuple[tuple[str, ...], Week | None]
 """Zones in which a person may be, and the hours there; None: always."""
 MOST_DAYS = 15
 """Days ahead in which an opening is looked for."""
+MOST_STARTS = 100_000
+"""First digits of numbers whose opening is kept, per campaign."""
 _FURTHEST_DAYS = 366
 _SWITCH, _REVISION = "on", "revision"
 _STATE_DIGITS = 4
@@ -130,6 +140,7 @@ class LocalHours:
         own = (start.zone if start else "") or zone
         self.unknown = (own,)  # the zones of people whose own is not known
         self._openings: dict[Kind, Opening] = {}
+        self._near: dict[bytes, Opening] = {}  # first digits of numbers → opening, if they tell it
 
     @classmethod
     def of(
@@ -162,8 +173,15 @@ class LocalHours:
 
     def due(self, line: bytes, now: float) -> int:
         """When the message of a job line may go, s since 1970; 0: now."""
-        opens = self.opening(self.kind_of(line), now).opens
-        return 0 if opens <= now else int(opens)
+        start = line[:PLACE_DIGITS]
+        found = self._near.get(start)
+        if found is None or found.closes <= now:
+            found = self.opening(self.kind_of(line), now)
+            if not self._zone_place and is_told_by_start(line.partition(b"\t")[0].decode()):
+                if len(self._near) >= MOST_STARTS:
+                    self._near.clear()
+                self._near[start] = found
+        return 0 if found.opens <= now else int(found.opens)
 
 
 def _opening(zones: Sequence[str], week: Week, at: float) -> Opening:

@@ -34,10 +34,12 @@ class LaneHours:
             self._tools.store, lane.lane.sub_account, self._tools.clock()
         )
         purposes, now = self._tools.templates.purposes(lane.lane), now_ms / 1000
+        of_marketing = self._hours_of(lane, not lane.urgent)
+        of_others = self._hours_of(lane, False)
         open_, later = list[Job](), list[PutOff]()
         for job in jobs:
             purpose = purposes.of_all or purposes.of(job.line)
-            hours = self._hours_of(lane, purpose is Purpose.MARKETING and not lane.urgent)
+            hours = of_marketing if purpose is Purpose.MARKETING else of_others
             due = hours.due(job.line, now) if hours else 0
             if due:
                 later.append(PutOff(job, due))

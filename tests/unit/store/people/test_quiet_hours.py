@@ -9,6 +9,7 @@ from phonenumbers import geocoder
 
 from config.quiet_hours import check_hours, read_week, shipped_hours
 from config.sections import QuietHours
+from store.people import local_time
 from store.people.quiet_hours import HoursInForce, LiveHours, LocalHours, LocalStart
 
 ALL_CLOSED = "always, " + ", ".join(
@@ -200,3 +201,38 @@ def test_people_without_a_zone_count_as_in_that_of_the_campaign_or_the_settings(
 def test_settings_that_cannot_be_used_are_refused(given: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"no such zone|no hours|no place with hours"):
         QuietHours.model_validate(given)
+
+
+@pytest.mark.parametrize("zone_place", [0, 2])
+def test_people_with_the_same_first_digits_have_the_hours_that_each_has_alone(
+    zone_place: int,
+) -> None:
+    """Answers that are kept by first digits are those that are found without them."""
+    zones = ("America/New_York", "America/Los_Angeles", "Asia/Tokyo")
+    lines = [
+        f"1{area}555{rest:04}\tAda\t{zones[rest % 3]}".encode()
+        for area in ("201", "305", "808", "204", "787", "876", "000")
+        for rest in range(6)
+    ]
+    lines += [f"44{area}{rest:06}\tAda\t{zones[rest % 3]}".encode()
+              for area in ("7700", "7911", "1481", "1624") for rest in range(6)]  # fmt: skip
+    lines += [b"76%08d\tAda\tAsia/Tokyo" % rest for rest in (12345678, 91234567)]
+    now = at("2026-12-05T04:30")
+    for line in lines:  # the first number that is one determines the country of its first digits
+        local(zone_place=zone_place).due(line, now)
+    alone = [local(zone_place=zone_place).due(line, now) for line in lines]
+    together = local(zone_place=zone_place)
+    assert [together.due(line, now) for line in lines] == alone
+    assert [together.due(line, now + 86_400) for line in lines] == [
+        local(zone_place=zone_place).due(line, now + 86_400) for line in lines
+    ]
+    assert len(set(alone)) > 2
+
+
+def test_a_number_that_does_not_determine_its_country_does_not_decide_for_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(local_time, "_known", {})
+    found, now = local({"GB": "always", "GG": "10:00-11:00"}), at("2026-12-04T12:00")
+    assert found.due(b"441481256\tAda", now) == 0  # too short for a number: of the main country
+    assert found.due(b"441481256789\tAda", now) == at("2026-12-05T10:00")
