@@ -19,7 +19,7 @@ from bench.plan import Plan
 from bench.plot import plot_growth, plot_results
 from bench.results import results
 from bench.rounds import run_rounds
-from bench.systems import NAMES
+from bench.systems import NAMES, VARIANTS
 from sendmany.errors import ProcessError
 
 WIDTH = 120
@@ -87,9 +87,10 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
 
 def _names(text: str) -> list[str]:
     names = text.split(",")
+    known = (*NAMES, *VARIANTS)
     for name in names:
-        if name not in NAMES:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(NAMES)}")
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
     return names
 
 

@@ -15,6 +15,11 @@ MODULES = {
     "sendmany": "bench.systems.sendmany",
     "bare-loop": "bench.systems.bare_loop",
 }
+VARIANTS = {
+    "sendmany-plain": "bench.systems.plain",
+    "sendmany-policies": "bench.systems.policies",
+}
+"""Compared only when they are named."""
 NAMES = tuple(MODULES)
 
 
@@ -42,5 +47,5 @@ class System(Protocol):
 
 def load_system(name: str) -> System:
     """The system of this name. Only its own libraries are imported, so that memory can be compared."""
-    system: System = import_module(MODULES[name]).SYSTEM
+    system: System = import_module((MODULES | VARIANTS)[name]).SYSTEM
     return system

@@ -32,27 +32,39 @@ class Sendmany:
             Path(site.home),
             embedded=False,
             worker_processes=processes,
-            environment=tuple(_settings(site).items()),
+            environment=tuple(self.settings(site).items()),
         )
         return Local(plan).start_worker()
 
     def enqueue(self, site: Site, work: Work) -> None:
-        store = _store(site)
+        store = self._store(site)
         for name, file in zip(work.names, work.files, strict=True):
-            launch = Launch(
-                name,
-                SUB_ACCOUNT,
-                Path(file),
-                Path(work.message),
-                send_while_loading=True,
-            )
-            run(store, check(launch), send_wake_up)
+            run(store, check(self.launch(site, work, name, file)), send_wake_up)
+
+    def launch(self, site: Site, work: Work, name: str, file: str) -> Launch:
+        """The launch of one campaign."""
+        return Launch(name, SUB_ACCOUNT, Path(file), Path(work.message), send_while_loading=True)
+
+    def settings(self, site: Site) -> dict[str, str]:
+        """The environment of its processes."""
+        account = {
+            "base_url": site.provider_url,
+            "api_key": API_KEY,
+            "messages_per_second": 0,
+            "requests_per_second": 0,
+        }
+        return {
+            "SENDMANY_REDIS_URL": site.redis_url,
+            "SENDMANY_BROKER_URL": "",
+            "SENDMANY_STATE_DIR": site.home,
+            "SENDMANY_SUB_ACCOUNTS": json.dumps({SUB_ACCOUNT: account}),
+        }
 
     def enqueue_one(self, site: Site, run: str, index: int, *, urgent: bool) -> str:
         body = message(run, index, number(index), "Ada")
         del body["clientMessageId"]  # sendmany adds its own
         priority = Priority.URGENT if urgent else Priority.NORMAL
-        return _producer(site).enqueue(body, priority=priority).id
+        return self._producer(site).enqueue(body, priority=priority).id
 
     def recorded(self, client: redis.Redis, work: Work) -> int:
         counted = client.pipeline(transaction=False)
@@ -67,37 +79,20 @@ class Sendmany:
         everyone = sum(count.accepted_jobs for count in counts) == work.recipients
         return everyone and all(count.balanced for count in counts)
 
+    @cache  # noqa: B019 - one object a process
+    def _store(self, site: Site) -> Store:
+        os.environ.update(self.settings(site))
+        return Store.connect(load_settings().redis_url)
+
+    @cache  # noqa: B019
+    def _producer(self, site: Site) -> Producer:
+        return Producer(self._store(site), load_settings())
+
 
 def lanes_of(client: redis.Redis, work: Work) -> list[str]:
     """The lanes of a run's campaigns."""
     found = [client.hget(lanes_called(name), SUB_ACCOUNT) for name in work.names]
     return [text(lane) for lane in found if lane is not None]
-
-
-def _settings(site: Site) -> dict[str, str]:
-    account = {
-        "base_url": site.provider_url,
-        "api_key": API_KEY,
-        "messages_per_second": 0,
-        "requests_per_second": 0,
-    }
-    return {
-        "SENDMANY_REDIS_URL": site.redis_url,
-        "SENDMANY_BROKER_URL": "",
-        "SENDMANY_STATE_DIR": site.home,
-        "SENDMANY_SUB_ACCOUNTS": json.dumps({SUB_ACCOUNT: account}),
-    }
-
-
-@cache
-def _store(site: Site) -> Store:
-    os.environ.update(_settings(site))
-    return Store.connect(load_settings().redis_url)
-
-
-@cache
-def _producer(site: Site) -> Producer:
-    return Producer(_store(site), load_settings())
 
 
 SYSTEM = Sendmany()
