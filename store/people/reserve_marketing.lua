@@ -12,22 +12,28 @@ for index in string.gmatch(ARGV[6], '%d+') do indexes[#indexes + 1] = index end
 local minute = math.floor(now_ms() / 60000)
 local period = math.floor(minute / minutes)
 local here, there = KEYS[period % 2 + 1], KEYS[(period + 1) % 2 + 1]
-local now, before = call('HMGET', here, unpack(people)), call('HMGET', there, unpack(people))
+local now = call('HMGET', here, unpack(people))
+local before = call('EXISTS', there) == 1 and call('HMGET', there, unpack(people)) or {}
 
-local over, new = {}, {}
+local over, new, size, added = {}, {}, 0, minute .. ':' .. lane .. '.'
 for i, who in ipairs(people) do
-  local own = lane .. '.' .. (indexes[i] or '')
-  local n, kept, is_in = others_in(now[i], own, minute - minutes)
-  local earlier, _, was_in = others_in(before[i], own, minute - minutes)
-  if not (is_in or was_in) then
-    if n + earlier >= most then
+  local index, kept, n, is_in = indexes[i] or '', '', 0, false
+  if now[i] or before[i] then
+    local own, since, earlier, was_in, _ = lane .. '.' .. index, minute - minutes
+    n, kept, is_in = others_in(now[i], own, since)
+    earlier, _, was_in = others_in(before[i], own, since)
+    n, is_in = n + earlier, is_in or was_in
+  end
+  if not is_in then
+    if n >= most then
       over[#over + 1] = i - 1
     elseif reserves then
-      new[#new + 1], new[#new + 2] = who, kept .. minute .. ':' .. own .. ' '
+      new[size + 1], new[size + 2] = who, kept .. added .. index .. ' '
+      size = size + 2
     end
   end
 end
-if #new > 0 then
+if size > 0 then
   call('HSET', here, unpack(new))
   if call('PTTL', here) < 0 then call('PEXPIRE', here, (period + 2) * minutes * 60000 - now_ms()) end
 end
