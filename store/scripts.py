@@ -1,8 +1,8 @@
 """The Lua scripts: loaded as package data, assembled once, checked at start.
 
 Every state change is one script, one file each, in the room of its noun. A line `-- include: a, b` in
-its header includes pieces of `store/lua`; the table of states and the layout of records are prepended to
-all of them. Real servers get a `#!lua flags=` line, so that only intake is refused when memory is full;
+its header includes pieces of `store/lua`; the tables of states and the layout of records that it uses
+are prepended. Real servers get a `#!lua flags=` line, so that only intake is refused when memory is full;
 the same bodies run under fakeredis without it.
 """
 
@@ -63,7 +63,10 @@ def script_files() -> list[Traversable]:
 def _script(name: str, text: str, flags: bool) -> Script:
     included = _INCLUDE.search(text)
     pieces = [_include(part) for part in included[1].split(", ")] if included else []
-    body = states.lua_prelude() + outcome.lua_prelude() + _COMMENT.sub("", "".join([*pieces, text]))
+    body = _COMMENT.sub("", "".join([*pieces, text]))
+    tables = states.lua_tables() | outcome.lua_tables()
+    used = [name for name in tables if re.search(rf"\b{name}\b", body)]  # each call builds them
+    body = "".join(f"local {name}={tables[name]}\n" for name in used) + body
     flags_line = f"#!lua flags={'' if name in INTAKE else 'allow-oom'}\n" if flags else ""
     source = flags_line + body
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())

@@ -99,8 +99,8 @@ CODED = frozenset(
 """States with a reason: a lane also counts their messages by code (`codes`)."""
 
 
-def lua_prelude() -> str:
-    """The table as Lua, prepended to every script: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`,
+def lua_tables() -> dict[str, str]:
+    """The table as Lua, by the name that scripts use: `RANK[byte]`, `NAME[byte]`, `COUNTED[byte]`,
     `CODED[byte]`.
 
     Capital marks have the rank and the name of their state, and are not counted.
@@ -110,5 +110,9 @@ def lua_prelude() -> str:
     names = ",".join(f"[{ord(mark)}]='{row.state}'" for mark, row in marks)
     counted = ",".join(f"[{ord(row.mark)}]=true" for row in RECORD_STATES if row.counted)
     coded = ",".join(f"[{ord(BY_STATE[state].mark)}]=true" for state in sorted(CODED))
-    tables = f"RANK={{[0]=0,{ranks}}} local NAME={{{names}}} local COUNTED={{{counted}}}"
-    return f"local {tables} local CODED={{{coded}}}\n"
+    return {
+        "RANK": f"{{[0]=0,{ranks}}}",
+        "NAME": f"{{{names}}}",
+        "COUNTED": f"{{{counted}}}",
+        "CODED": f"{{{coded}}}",
+    }

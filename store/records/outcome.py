@@ -373,16 +373,21 @@ _UNCODED = bytes(
 )
 
 
-def lua_prelude() -> str:
-    """The layout as Lua, prepended to every script: `WIDTH`, `PER_KEY`, `DOUBT` and `FLAGS` (positions
-    of a byte, from 1), `ORIGIN[number]` and `FEEDBACK[bit]`."""
+def lua_tables() -> dict[str, str]:
+    """The layout as Lua, by the name that scripts use: `WIDTH`, `PER_KEY`, `DOUBT` and `FLAGS`
+    (positions of a byte, from 1), `ORIGIN[number]` and `FEEDBACK[bit]`."""
     origins, feedback = (
         ",".join(f"[{int(one)}]='{one.name.lower()}'" for one in all_)
         for all_ in (Origin, Feedback)
     )
-    sizes = f"{RECORD_BYTES},{OUTCOMES_PER_KEY},{_DOUBT_AT + 1},{FORGOTTEN_AT + 1}"
-    tables = f"ORIGIN={{{origins}}} local FEEDBACK={{{feedback}}}"
-    return f"local WIDTH,PER_KEY,DOUBT,FLAGS={sizes} local {tables}\n"
+    return {
+        "WIDTH": f"{RECORD_BYTES}",
+        "PER_KEY": f"{OUTCOMES_PER_KEY}",
+        "DOUBT": f"{_DOUBT_AT + 1}",
+        "FLAGS": f"{FORGOTTEN_AT + 1}",
+        "ORIGIN": f"{{{origins}}}",
+        "FEEDBACK": f"{{{feedback}}}",
+    }
 
 
 @dataclass(frozen=True, slots=True)

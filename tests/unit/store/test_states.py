@@ -8,7 +8,7 @@ from store.states import (
     PROVIDER_HAS_IT,
     RECORD_STATES,
     State,
-    lua_prelude,
+    lua_tables,
 )
 
 
@@ -36,7 +36,7 @@ def test_proof_of_acceptance_outranks_every_other_end() -> None:
 
 
 def test_scripts_get_the_same_table() -> None:
-    prelude = lua_prelude()
+    tables = lua_tables()
     for row in RECORD_STATES:
-        assert f"[{ord(row.mark)}]={row.rank}" in prelude
-        assert f"[{ord(row.mark)}]='{row.state.value}'" in prelude
+        assert f"[{ord(row.mark)}]={row.rank}" in tables["RANK"]
+        assert f"[{ord(row.mark)}]='{row.state.value}'" in tables["NAME"]
