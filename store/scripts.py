@@ -2,8 +2,8 @@
 
 Every state change is one script, one file each, in the room of its noun. A line `-- include: a, b` in
 its header includes pieces of `store/lua`; the tables of states and the layout of records that it uses
-are prepended. Real servers get a `#!lua flags=` line, so that only intake is refused when memory is full;
-the same bodies run under fakeredis without it.
+are prepended. Real servers get a `#!lua flags=` line, so that only intake is refused when memory is
+full; the same bodies run under fakeredis without it.
 """
 
 import hashlib
